@@ -1,0 +1,5 @@
+"""``python -m harness``."""
+
+from .cli.main import main
+
+main()

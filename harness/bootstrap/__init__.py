@@ -1,0 +1,1 @@
+"""The stages that turn nothing into a repository that can be processed."""

@@ -1,0 +1,270 @@
+"""Dimension records of an exposure, built from its properties, and what is absurd about them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .reasons import BadRaw, Reason
+
+if TYPE_CHECKING:
+    from astro_metadata_translator import ObservationInfo
+    from astropy.time import Time
+    from lsst.daf.butler import DimensionUniverse
+
+__all__ = ["ExposureRecords", "build_records", "check_records", "differences", "wrap_degrees"]
+
+DAY = 86400.0
+"""Seconds in a day."""
+EARLIEST = 1980
+"""Year before which no CCD image of a survey was taken; 1970 and earlier mean an unset clock."""
+LATEST = 2099
+"""Last year that the middleware can represent."""
+FUTURE = 1.0
+"""Days by which the clocks of an observatory may be ahead of ours."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExposureRecords:
+    """Fields of the records that one exposure needs, by element.
+
+    Parameters
+    ----------
+    day_obs, group, exposure : `~collections.abc.Mapping`
+        Fields as in dimension universe 8.
+    """
+
+    day_obs: Mapping[str, Any]
+    group: Mapping[str, Any]
+    exposure: Mapping[str, Any]
+
+    def items(self) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Return element names and fields in order of insertion."""
+        return (("day_obs", self.day_obs), ("group", self.group), ("exposure", self.exposure))
+
+
+def wrap_degrees(angle: float) -> float:
+    """Wrap an angle into [0, 360) degrees; tiny negative ones become 0, not 360."""
+    wrapped = angle % 360.0
+    return 0.0 if wrapped >= 360.0 else wrapped
+
+
+def build_records(info: ObservationInfo) -> ExposureRecords:
+    """Build the records of an exposure: times in TAI, angles in degrees, the exposure time as requested.
+
+    Parameters
+    ----------
+    info : `astro_metadata_translator.ObservationInfo`
+        Exposure-level properties; see `~.translate.EXPOSURE_PROPERTIES`.
+
+    Raises
+    ------
+    BadRaw
+        If begin or end are undefined or in the wrong order.
+    """
+    from lsst.daf.butler import Timespan
+
+    begin, end = info.datetime_begin.tai, info.datetime_end.tai
+    _check_times(begin, end)
+    radec, altaz = info.tracking_radec, info.altaz_begin
+    on_sky = info.boresight_rotation_coord == "sky" and info.boresight_rotation_angle is not None
+    counter = info.observation_counter
+    instrument = info.instrument
+    group = info.exposure_group if info.exposure_group is not None else str(info.exposure_id)
+    exposure = {
+        "instrument": instrument,
+        "id": info.exposure_id,
+        "physical_filter": info.physical_filter,
+        "group": group,
+        "day_obs": info.observing_day,
+        "obs_id": info.observation_id,
+        "exposure_time": _seconds(info.exposure_time_requested),
+        "dark_time": _seconds(info.dark_time),
+        "observation_type": info.observation_type,
+        "observation_reason": info.observation_reason,
+        "seq_num": counter,
+        "seq_start": info.group_counter_start if info.group_counter_start is not None else counter,
+        "seq_end": info.group_counter_end if info.group_counter_end is not None else counter,
+        "target_name": info.object,
+        "science_program": info.science_program,
+        "tracking_ra": None if radec is None else float(radec.icrs.ra.degree),
+        "tracking_dec": None if radec is None else float(radec.icrs.dec.degree),
+        "sky_angle": float(info.boresight_rotation_angle.degree) if on_sky else None,
+        "azimuth": None if altaz is None else wrap_degrees(float(altaz.az.degree)),
+        "zenith_angle": None if altaz is None else 90.0 - float(altaz.alt.degree),
+        "has_simulated": bool(info.has_simulated_content),
+        "can_see_sky": info.can_see_sky,
+        "timespan": Timespan(begin, end),  # an exposure without length becomes an instant, which isn't empty
+    }
+    day = {"instrument": instrument, "id": info.observing_day, "timespan": _day_span(info)}
+    return ExposureRecords(day, {"instrument": instrument, "name": group}, exposure)
+
+
+def _seconds(quantity: Any) -> float | None:
+    return None if quantity is None else float(quantity.to_value("s"))
+
+
+def _check_times(begin: Time, end: Time) -> None:
+    """Refuse times that are undefined, in the wrong order, or from a clock that was not set."""
+    for name, time in (("begin", begin), ("end", end)):
+        if time.ndim or not math.isfinite(time.jd):
+            raise BadRaw(Reason.BAD_TIME, f"{name} of the exposure is undefined", key=f"datetime_{name}", seen=time)
+    if end < begin:
+        raise BadRaw(
+            Reason.BAD_TIME,
+            f"exposure ends at {end.isot} before it begins at {begin.isot} (TAI)",
+            key="datetime_end",
+            seen=end.isot,
+            expected=f"not before {begin.isot}",
+        )
+    for name, time in (("begin", begin), ("end", end)):
+        if not EARLIEST <= time.ymdhms["year"] <= LATEST:
+            raise BadRaw(
+                Reason.BAD_TIME,
+                f"{name} of the exposure is {time.isot}: the clock was not set",
+                key=f"datetime_{name}",
+                seen=time.isot,
+                expected=f"{EARLIEST} to {LATEST}",
+            )
+
+
+def _day_span(info: ObservationInfo) -> Any:
+    """Return the 24 hours of the observing day; `None` if its offset is unknown."""
+    from astropy.time import Time, TimeDelta
+    from lsst.daf.butler import Timespan
+
+    if info.observing_day_offset is None:
+        return None
+    text = f"{info.observing_day:08d}"
+    try:
+        midnight = Time(f"{text[:4]}-{text[4:6]}-{text[6:]}T00:00:00", format="isot", scale="tai")
+    except ValueError as error:
+        raise BadRaw(
+            Reason.BAD_TIME, f"observing day {info.observing_day} is no date", key="day_obs", seen=info.observing_day
+        ) from error
+    begin = midnight + info.observing_day_offset
+    return Timespan(begin, begin + TimeDelta(DAY, format="sec", scale="tai"))
+
+
+def check_records(records: ExposureRecords, universe: DimensionUniverse, exposure_max: int, now: Time) -> None:
+    """Refuse absurd values.
+
+    Parameters
+    ----------
+    records : `ExposureRecords`
+        What would be inserted.
+    universe : `lsst.daf.butler.DimensionUniverse`
+        Knows how long each field may be.
+    exposure_max : `int`
+        Exclusive limit of the instrument's exposure ids.
+    now : `astropy.time.Time`
+        The present.
+
+    Raises
+    ------
+    BadRaw
+        With the field, the value seen and the one expected.
+    """
+    fields = records.exposure
+    if not 0 < fields["id"] < exposure_max:
+        raise BadRaw(
+            Reason.EXPOSURE_ID,
+            f"exposure id {fields['id']} is out of range",
+            key="exposure_id",
+            seen=fields["id"],
+            expected=f"1 to {exposure_max - 1}",
+        )
+    for element, values in records.items():
+        _check_strings(element, values, universe)
+    _check_numbers(fields)
+    _check_plausible(records, now)
+
+
+def _check_strings(element: str, values: Mapping[str, Any], universe: DimensionUniverse) -> None:
+    """Refuse empty names, and strings that a database with fixed lengths would refuse."""
+    schema = universe.elements[element].schema
+    for column in schema.all:
+        value = values.get(column.name)
+        limit = getattr(column, "length", None)
+        if isinstance(value, str) and limit and len(value) > limit:
+            raise _absurd(column.name, value, f"at most {limit} characters")
+    for name in ("obs_id", "name", "physical_filter", "observation_type"):
+        if name in values and not str(values[name]).strip():
+            raise _absurd(name, values[name], "a name")
+
+
+def _check_numbers(fields: Mapping[str, Any]) -> None:
+    limits = {
+        "exposure_time": (0.0, DAY),
+        "dark_time": (0.0, DAY),
+        "tracking_ra": (0.0, 360.0),
+        "tracking_dec": (-90.0, 90.0),
+        "sky_angle": (-360.0, 360.0),
+        "azimuth": (0.0, 360.0),
+        "zenith_angle": (0.0, 180.0),
+        "seq_num": (0, 2**63 - 1),
+        "seq_start": (0, 2**63 - 1),
+        "seq_end": (0, 2**63 - 1),
+    }
+    for name, (low, high) in limits.items():
+        value = fields[name]
+        if value is not None and not low <= value <= high:  # false for NaN as well
+            raise _absurd(name, value, f"{low} to {high}")
+    first, last = fields["seq_start"], fields["seq_end"]
+    if first is not None and last is not None and first > last:
+        raise _absurd("seq_start", first, f"at most seq_end = {last}")
+
+
+def _check_plausible(records: ExposureRecords, now: Time) -> None:
+    """Refuse exposures in the future, of more than a day, or outside their observing day."""
+    fields, span = records.exposure, records.exposure["timespan"]
+    begin, end = span.begin, span.end
+    if not fields["has_simulated"] and (begin - now).to_value("day") > FUTURE:
+        raise BadRaw(
+            Reason.BAD_TIME,
+            f"exposure begins in the future, at {begin.isot} (TAI)",
+            key="datetime_begin",
+            seen=begin.isot,
+            expected=f"before {now.tai.isot}",
+        )
+    if (end - begin).to_value("s") > DAY:
+        raise BadRaw(
+            Reason.BAD_TIME,
+            f"exposure lasts from {begin.isot} to {end.isot}",
+            key="datetime_end",
+            seen=end.isot,
+            expected="at most a day",
+        )
+    day = records.day_obs["timespan"]
+    if day is not None and not day.begin <= begin < day.end:
+        raise BadRaw(
+            Reason.BAD_TIME,
+            f"exposure begins at {begin.isot} (TAI), outside observing day {fields['day_obs']}",
+            key="day_obs",
+            seen=begin.isot,
+            expected=f"{day.begin.isot} to {day.end.isot}",
+        )
+
+
+def _absurd(name: str, value: object, expected: str) -> BadRaw:
+    return BadRaw(Reason.BAD_VALUE, f"{name} is {value!r}", key=name, seen=value, expected=expected)
+
+
+def differences(fields: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the names of fields that differ; numbers may differ by rounding (1e-9).
+
+    Parameters
+    ----------
+    fields, other : `~collections.abc.Mapping`
+        Fields of two records of one element; a field that only one has counts as `None` in the other.
+    """
+    names = dict.fromkeys((*fields, *other))
+    return [n for n in names if not _equal(fields.get(n), other.get(n))]
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float | int):
+        return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-9)
+    return bool(one == other)

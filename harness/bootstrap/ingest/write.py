@@ -1,0 +1,185 @@
+"""Bringing files and records into the repository, all of a batch or nothing."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import HarnessError
+from ...repository import storage_error
+from .exposures import Exposure, RawFile
+from .reasons import BadRaw, Reason
+
+if TYPE_CHECKING:
+    from lsst.daf.butler import DatasetRef, FileDataset
+
+    from .registry import Repository
+
+__all__ = ["TRANSFERS", "Writer"]
+
+TRANSFERS = ("auto", "copy", "move", "link", "hardlink", "symlink", "relsymlink", "direct", "split", "none")
+"""How a file gets into the repository; ``none`` leaves it where it is, within the datastore."""
+
+Item = tuple[RawFile, Exposure]
+
+
+class Writer:
+    """Writes batches.
+
+    Parameters
+    ----------
+    repository : `~.registry.Repository`
+        Where to.
+    transfer : `str`
+        One of `TRANSFERS`.
+    refuse : `~collections.abc.Callable` [[`RawFile`, `BadRaw`], `None`]
+        Called for each file that cannot be brought in.
+    """
+
+    def __init__(self, repository: Repository, transfer: str, refuse: Callable[[RawFile, BadRaw], None]) -> None:
+        self._repository = repository
+        self._butler = repository.butler
+        self._transfer = transfer
+        self._refuse = refuse
+        self._registered: set[str] = set()
+        self._root = _local_root(self._butler)
+
+    def write(self, items: Sequence[Item]) -> list[Item]:
+        """Write a batch; if that fails, smaller ones, so that one bad file stops nothing else.
+
+        Parameters
+        ----------
+        items : `~collections.abc.Sequence`
+            Files with their exposures, none of them in the repository.
+
+        Returns
+        -------
+        written : `list`
+            Those that are in the repository now.
+
+        Raises
+        ------
+        HarnessError
+            If the storage as a whole fails: disk full, no write access, or links that it cannot make.
+        """
+        if not items:
+            return []
+        from lsst.daf.butler.registry import ConflictingDefinitionError
+        from sqlalchemy.exc import DatabaseError
+
+        self._register(items)
+        try:
+            self._write_all(items)
+        except (OSError, RuntimeError, ValueError, ConflictingDefinitionError, DatabaseError) as error:
+            self._raise_if_general(error)
+            if len(items) == 1:
+                self._refuse(items[0][0], BadRaw(Reason.TRANSFER, f"{type(error).__name__}: {error}"))
+                return []
+            half = len(items) // 2
+            return self.write(items[:half]) + self.write(items[half:])
+        for _, exposure in items:
+            exposure.registered = True
+        for raw, _ in items:
+            self.finish_move(raw)
+        return list(items)
+
+    def _write_all(self, items: Sequence[Item]) -> None:
+        registry = self._butler.registry
+        new = {id(e): e for _, e in items if not e.registered}
+        with self._butler.transaction():
+            for exposure in new.values():
+                # sync rather than insert: a record that another process has just made is compared, not kept blindly
+                for element, fields in exposure.records.items():
+                    registry.syncDimensionData(element, dict(fields))
+            for transfer, batch in self._batches(items).items():
+                self._butler.ingest(
+                    *(self._dataset(raw, exposure) for raw, exposure in batch),
+                    transfer=None if transfer == "none" else transfer,
+                )
+
+    def _batches(self, items: Sequence[Item]) -> dict[str, list[Item]]:
+        """Split by the way to transfer.
+
+        A move is a link or copy now and a removal of the source after the commit: a process that is killed
+        in between leaves the file in both places, never in neither.
+        """
+        if self._transfer != "move":
+            return {self._transfer: list(items)}
+        batches: dict[str, list[Item]] = {}
+        device = None if self._root is None else self._root.stat().st_dev
+        for item in items:
+            path = item[0].path
+            near = isinstance(path, str) and device is not None and Path(path).stat().st_dev == device
+            batches.setdefault("hardlink" if near else "copy", []).append(item)
+        return batches
+
+    def _dataset(self, raw: RawFile, exposure: Exposure) -> FileDataset:
+        from lsst.daf.butler import DataCoordinate, DatasetIdGenEnum, DatasetRef, FileDataset
+        from lsst.resources import ResourcePath
+
+        instrument = exposure.instrument
+        dimensions = instrument.dataset_type.dimensions
+        identity = raw.data_id
+        # "standardize" would do the same at ten times the cost
+        coordinate = DataCoordinate.from_required_values(dimensions, tuple(identity[d] for d in dimensions.required))
+        ref = DatasetRef(
+            instrument.dataset_type,
+            coordinate,
+            run=instrument.run,
+            # the same id in every repository, whenever and from wherever the file is ingested
+            id_generation_mode=DatasetIdGenEnum.DATAID_TYPE_RUN,
+            conform=False,
+        )
+        # made once here, rather than three times by the datastore
+        path = ResourcePath(raw.path, forceAbsolute=False, forceDirectory=False)
+        return FileDataset(path, ref, formatter=instrument.instrument.getRawFormatter(coordinate))
+
+    def expected_ref(self, raw: RawFile, exposure: Exposure) -> DatasetRef:
+        """Return the dataset that a file becomes."""
+        return self._dataset(raw, exposure).refs[0]
+
+    def _register(self, items: Sequence[Item]) -> None:
+        """Register dataset types and RUN collections when a first file goes there."""
+        for instrument in {e.instrument.name: e.instrument for _, e in items}.values():
+            if instrument.name not in self._registered:
+                self._butler.registry.registerDatasetType(instrument.dataset_type)
+                self._butler.collections.register(instrument.run)
+                self._registered.add(instrument.name)
+
+    def _raise_if_general(self, error: Exception) -> None:
+        """Raise for failures that no other file would escape."""
+        general = storage_error(error, self._root or "the repository")
+        if general is not None:
+            raise general from error
+        if isinstance(error, OSError) and error.errno == errno.EXDEV:
+            raise HarnessError(
+                "files and repository lie on different file systems: no hard links between them",
+                remedy="use --transfer copy or symlink",
+                code="cross-device",
+            ) from error
+        if isinstance(error, NotImplementedError):
+            raise HarnessError(
+                f"the repository's datastore cannot do transfer {self._transfer!r}: {error}", code="transfer"
+            ) from error
+
+    def finish_move(self, raw: RawFile) -> None:
+        """Remove the source of a file that is safely in the repository, if it was to be moved there.
+
+        A source within the repository's own folder stays: it may be the very artifact.
+        """
+        if self._transfer != "move":
+            return
+        if isinstance(raw.path, str):
+            path = Path(raw.path)
+            if self._root is None or not path.resolve().is_relative_to(self._root.resolve()):
+                path.unlink(missing_ok=True)
+        else:
+            raw.path.remove()
+
+
+def _local_root(butler: Any) -> Path | None:
+    """Return the folder of the datastore; `None` if it isn't a local one."""
+    roots = [r for r in butler.get_datastore_roots().values() if r is not None and r.isLocal]
+    return Path(roots[0].ospath) if roots else None

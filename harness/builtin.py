@@ -1,0 +1,76 @@
+"""The core's own stages, checks, defects, engines, datasets and commands, through the same hooks as any plugin's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    import click
+
+    from .defects.base import Defect
+    from .engines.base import Engine
+    from .stage import Stage
+    from .verdicts import Check
+
+
+COMMANDS = ("run", "ingest", "checks", "defects", "datasets", "plugins", "doctor")
+"""Modules of `harness.cli`, each with a ``command``."""
+
+
+@hookimpl
+def harness_datasets() -> Iterable[Path]:
+    """Datasets shipped with the harness: beside the package in a checkout, inside it in a wheel."""
+    package = Path(__file__).parent
+    for root in (package / "_datasets", package.parent / "datasets"):
+        if root.is_dir():
+            return sorted(p.parent for p in root.glob("*/manifest.toml"))
+    return []
+
+
+@hookimpl
+def harness_stages() -> Iterable[Stage]:
+    """Stages from simulation to the round trip."""
+    from .stages.builtin import STAGES
+
+    return STAGES
+
+
+@hookimpl
+def harness_checks() -> Iterable[Check]:
+    """The families of invariants."""
+    from .checks import all_checks
+    from .rerun.checks import CHECKS as RERUN
+    from .transfer.checks import CHECKS as ROUNDTRIP
+
+    return (*all_checks(), *RERUN, *ROUNDTRIP)
+
+
+@hookimpl
+def harness_defects() -> Iterable[Defect]:
+    """The seeded defects of all families."""
+    from .defects import all_defects
+    from .rerun.defects import DEFECTS as RERUN
+    from .transfer.defects import DEFECTS as ROUNDTRIP
+
+    return (*all_defects(), *RERUN, *ROUNDTRIP)
+
+
+@hookimpl
+def harness_engines() -> Iterable[Engine]:
+    """In process, and as a subprocess."""
+    from .engines.inprocess import InProcessEngine
+    from .engines.pipetask import PipetaskEngine
+
+    return (InProcessEngine(), PipetaskEngine())
+
+
+@hookimpl
+def harness_commands(group: click.Group) -> Iterable[click.Command]:  # noqa: ARG001
+    """The commands of the ``harness`` command line."""
+    for name in COMMANDS:
+        yield import_module(f"{__package__}.cli.{name}").command

@@ -1,0 +1,71 @@
+"""What a check may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from lsst.daf.butler import Butler
+
+    from ..datasets.manifest import Dataset
+    from ..instrument.kit import InstrumentKit
+
+__all__ = ["CheckContext"]
+
+T = TypeVar("T")
+
+
+class CheckContext:
+    """A repository, opened for reading, and what is known about it.
+
+    Parameters
+    ----------
+    butler : `lsst.daf.butler.Butler`
+        Read-only butler.
+    root : `~pathlib.Path`
+        The repository's folder.
+    kits : `~collections.abc.Mapping` [`str`, `~harness.instrument.kit.InstrumentKit`]
+        The installed instruments, by name.
+    dataset : `~harness.datasets.manifest.Dataset`, optional
+        What the repository was made from; `None` when auditing a foreign one.
+    facts : `~collections.abc.Mapping`, optional
+        What the stages left behind, by stage name.
+
+    Attributes
+    ----------
+    count : `int`
+        How many things the running check has looked at.
+    """
+
+    def __init__(
+        self,
+        butler: Butler,
+        root: Path,
+        kits: Mapping[str, InstrumentKit],
+        dataset: Dataset | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.butler = butler
+        self.root = root
+        self.kits = kits
+        self.dataset = dataset
+        self.facts: Mapping[str, Any] = facts or {}
+        self.count = 0
+        self._cache: dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Forget what the previous check examined."""
+        self.count = 0
+
+    def examined(self, n: int = 1) -> None:
+        """Say that ``n`` more things were looked at."""
+        self.count += n
+
+    def cached(self, key: str, make: Callable[[], T]) -> T:
+        """Return a value shared between checks, made at its first use."""
+        if key not in self._cache:
+            self._cache[key] = make()
+        value: T = self._cache[key]
+        return value

@@ -1,0 +1,320 @@
+"""Invariants of regions of exposures, visits and detectors: where the registry believes that pixels are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..instrument.kit import Capability
+from ..instrument.pointing import Pointing
+from ..sky.regions import unit_vectors
+from ..verdicts import Check, Finding, check
+from .records import by_key, exposures_of_visits, known_instruments, look_record, look_rows, records, spread
+from .regions import excesses, hull_excess, vertices
+from .tables import tables
+
+if TYPE_CHECKING:
+    from lsst.daf.butler import DimensionRecord
+
+    from ..instrument.camera import Camera
+    from .context import CheckContext
+    from .regions import Floats
+
+__all__ = ["CHECKS"]
+
+VISITS = {Capability.VISITS}
+
+ARCSEC = np.pi / 180 / 3600
+"""One arcsecond (radians)."""
+
+ROUNDING = 0.001 * ARCSEC
+"""What two ways to compute the same position may differ by (radians)."""
+
+
+def _regions(context: CheckContext) -> Mapping[tuple[str, int], Mapping[int, Floats]]:
+    """Return for each visit the polygons of its detectors."""
+
+    def make() -> Mapping[tuple[str, int], Mapping[int, Floats]]:
+        out: dict[tuple[str, int], dict[int, Floats]] = defaultdict(dict)
+        for row in records(context, "visit_detector_region"):
+            polygon = vertices(row.region)
+            if polygon is not None and len(polygon):
+                out[row.instrument, row.visit][row.detector] = polygon
+        return out
+
+    return context.cached("detector regions of visits", make)
+
+
+@check(
+    "geometry.pointing-range",
+    title="Positions and angles of exposures lie in their ranges",
+    after="ingest",
+)
+def pointing_range(context: CheckContext) -> Iterator[Finding]:
+    """Radians taken for degrees, hours for degrees, or an azimuth that was not wrapped make regions elsewhere."""
+    ranges = {
+        "tracking_ra": (0.0, 360.0),
+        "tracking_dec": (-90.0, 90.0),
+        "azimuth": (0.0, 360.0),
+        "zenith_angle": (0.0, 180.0),
+        "exposure_time": (0.0, np.inf),
+    }
+    for record in records(context, "exposure"):
+        context.examined()
+        for name, (least, most) in ranges.items():
+            value = getattr(record, name, None)
+            if value is not None and not least <= value <= most:
+                data_id = {"instrument": record.instrument, "exposure": record.id}
+                yield Finding(
+                    f"{name} of exposure {record.id} is out of range",
+                    data_id=data_id,
+                    where=f"exposure.{name}",
+                    seen=repr(value),
+                    expected=f"{least} to {most}",
+                    look=look_record("exposure", data_id),
+                )
+
+
+@check(
+    "geometry.visit-contains-detectors",
+    title="The region of a visit contains the regions of its detectors",
+    after="visits",
+    needs=VISITS,
+)
+def visit_contains_detectors(context: CheckContext) -> Iterator[Finding]:
+    """Overlaps are searched with the visit's region first: a detector outside of it is never looked at."""
+    visits = by_key(context, "visit")
+    for key, detectors in _regions(context).items():
+        context.examined(len(detectors))
+        hull = vertices(visits[key].region) if key in visits else None
+        if hull is None or not len(hull):
+            outside = dict.fromkeys(detectors, np.inf)
+        else:
+            outside = dict(zip(detectors, excesses([hull] * len(detectors), list(detectors.values())), strict=True))
+        worst = max(outside, key=lambda d: outside[d])
+        if outside[worst] > ROUNDING:
+            data_id = {"instrument": key[0], "visit": key[1]}
+            beyond = sum(o > ROUNDING for o in outside.values())
+            yield Finding(
+                f"{beyond} of {len(detectors)} detectors lie partly outside the region of visit {key[1]}",
+                data_id=data_id | {"detector": worst},
+                where="visit.region",
+                seen=f'detector {worst} {outside[worst] / ARCSEC:.3f}" outside' if hull is not None else "no polygon",
+                expected="all detectors inside",
+                look=look_record("visit", data_id),
+            )
+
+
+@check(
+    "geometry.detector-regions-complete",
+    title="Every visit has a region for every detector of its instrument",
+    after="visits",
+    needs=VISITS,
+    upstream="DM-50446, DM-54634: missing visit-detector regions",
+)
+def detector_regions_complete(context: CheckContext) -> Iterator[Finding]:
+    """A quantum of a detector without region joins to no patch: the detector is missing from every coadd."""
+    detectors: dict[str, set[int]] = defaultdict(set)
+    for record in records(context, "detector"):
+        detectors[record.instrument].add(record.id)
+    regions = _regions(context)
+    for record in records(context, "visit"):
+        wanted = detectors[record.instrument]
+        context.examined(len(wanted))
+        data_id = {"instrument": record.instrument, "visit": record.id}
+        found = regions.get((record.instrument, record.id), {}).keys()
+        missing = sorted(wanted - found)
+        if missing:
+            yield Finding(
+                f"visit {record.id} has no region for {len(missing)} of {len(wanted)} detectors",
+                data_id=data_id | {"detector": missing[0]},
+                where="visit_detector_region",
+                seen=f"no region of {', '.join(map(str, missing[:10]))}{' …' if len(missing) > 10 else ''}",
+                expected=f"{len(wanted)} regions",
+                look=look_record("visit_detector_region", data_id),
+            )
+        if record.region is None:
+            yield Finding(
+                f"visit {record.id} has no region",
+                data_id=data_id,
+                where="visit.region",
+                seen="none",
+                expected="a polygon",
+                look=look_record("visit", data_id),
+            )
+
+
+@check(
+    "geometry.detector-regions",
+    title="Detector regions are where the camera and the pointing of the exposure put them",
+    after="visits",
+    needs=VISITS,
+)
+def detector_regions(context: CheckContext) -> Iterator[Finding]:
+    """Regions are computed once and then believed: a wrong sky angle or flip sends pixels into the wrong patches.
+
+    A region must contain the detector itself and stay within the detector padded by twice what the instrument
+    pads, so that pointings refined from headers pass and wrong ones do not.
+    """
+    exposures = exposures_of_visits(context)
+    for name, kit in known_instruments(context).items():
+        inner, outer = _footprint(kit.camera, 0.0), _footprint(kit.camera, 2.0 * kit.visit_padding)
+        for key, found in _regions(context).items():
+            pointing = _pointing(exposures.get(key, []), kit.camera.sky_parity) if key[0] == name else None
+            common = sorted(found.keys() & inner.keys())
+            if pointing is None or not common:
+                continue
+            context.examined(len(common))
+            least, most = _on_sky(pointing, inner, common), _on_sky(pointing, outer, common)
+            seen = [found[d] for d in common]
+            short, far = excesses(seen, list(least)), excesses([_ordered(p) for p in most], seen)
+            for detector, missing, beyond in zip(common, short, far, strict=True):
+                if max(missing, beyond) > ROUNDING:
+                    data_id = {"instrument": name, "visit": key[1], "detector": detector}
+                    what = "does not contain the detector" if missing > ROUNDING else "reaches far beyond the detector"
+                    yield Finding(
+                        f"the region of detector {detector} in visit {key[1]} {what}",
+                        data_id=data_id,
+                        where="visit_detector_region.region",
+                        seen=f'{max(missing, beyond) / ARCSEC:.1f}" off',
+                        expected=f"around RA {pointing.ra:.5f}°, Dec {pointing.dec:.5f}°, "
+                        f"sky angle {pointing.sky_angle:.2f}°",
+                        look=look_record("visit_detector_region", data_id),
+                    )
+
+
+def _footprint(camera: Camera, padding: float) -> Mapping[int, tuple[Floats, Floats]]:
+    """Return the field angles (radians) of the corners of each detector, padded by some pixels."""
+    out = {}
+    for detector in camera.detectors:
+        x, y = detector.corners(padding)
+        out[detector.id] = camera.pixel_to_field(detector.id, x, y)
+    return out
+
+
+def _pointing(exposures: list[DimensionRecord], parity: int) -> Pointing | None:
+    """Return the pointing of a visit; `None` if it has none, or its exposures point differently."""
+    values = {(e.tracking_ra, e.tracking_dec, e.sky_angle) for e in exposures}
+    if len(values) != 1:
+        return None
+    ra, dec, angle = values.pop()
+    return None if None in (ra, dec, angle) else Pointing(ra, dec, angle, parity)
+
+
+def _on_sky(pointing: Pointing, footprint: Mapping[int, tuple[Floats, Floats]], detectors: list[int]) -> Floats:
+    """Return the corners of some detectors as unit vectors, shape (detector, corner, 3)."""
+    fx = np.array([footprint[d][0] for d in detectors])
+    fy = np.array([footprint[d][1] for d in detectors])
+    ra, dec = pointing.field_to_sky(fx.ravel(), fy.ravel())
+    return unit_vectors(ra, dec).reshape(*fx.shape, 3)
+
+
+def _ordered(polygon: Floats) -> Floats:
+    """Return a convex polygon with its vertices counter-clockwise seen from outside."""
+    a, b, c = polygon[:3]
+    return polygon if np.dot(np.cross(a, b), c) > 0 else polygon[::-1]
+
+
+@check(
+    "geometry.exposure-in-visit",
+    title="The boresight of every exposure lies in the region of its visit",
+    after="visits",
+    needs=VISITS,
+)
+def exposure_in_visit(context: CheckContext) -> Iterator[Finding]:
+    """A visit that was made from other exposures than its own, or a pointing edited later, shows here."""
+    visits = by_key(context, "visit")
+    for key, exposures in exposures_of_visits(context).items():
+        visit = visits.get(key)
+        if visit is None or visit.region is None:
+            continue
+        for exposure in exposures:
+            if exposure.tracking_ra is None or exposure.tracking_dec is None:
+                continue
+            context.examined()
+            point = unit_vectors([exposure.tracking_ra], [exposure.tracking_dec])
+            outside = hull_excess(visit.region, point)
+            if outside is not None and outside > ROUNDING:
+                data_id = {"instrument": key[0], "visit": key[1]}
+                yield Finding(
+                    f"exposure {exposure.id} points outside its visit {key[1]}",
+                    data_id=data_id | {"exposure": exposure.id},
+                    where="exposure.tracking_ra",
+                    seen=f"RA {exposure.tracking_ra:.5f}°, Dec {exposure.tracking_dec:.5f}°, "
+                    f'{outside / ARCSEC:.1f}" outside',
+                    expected="inside the visit's region",
+                    look=look_record("exposure", {"instrument": key[0], "exposure": exposure.id}),
+                )
+
+
+@check(
+    "geometry.overlap-tables",
+    title="The stored overlaps of visits and detectors with the sky pixelization are those of their regions",
+    after="visits",
+    needs=VISITS,
+)
+def overlap_tables(context: CheckContext) -> Iterator[Finding]:
+    """Spatial queries join through these tables; regions updated behind them make data invisible in places."""
+    yield from stale_overlaps(context, "visit")
+    yield from stale_overlaps(context, "visit_detector_region")
+
+
+def stale_overlaps(context: CheckContext, element: str, most: int = 20_000) -> Iterator[Finding]:
+    """Compare the overlap table of an element with overlaps computed from its regions.
+
+    Parameters
+    ----------
+    context : `~harness.checks.context.CheckContext`
+        The repository.
+    element : `str`
+        A dimension element with a region.
+    most : `int`, optional
+        How many records are looked at; they are spread evenly.
+
+    Yields
+    ------
+    finding : `~harness.verdicts.Finding`
+        One for each record whose rows differ.
+    """
+    data, skypix = tables(context), context.butler.dimensions.commonSkyPix
+    table = f"{element}_skypix_overlap"
+    if table not in data.names:
+        return
+    chosen = spread(records(context, element), most)
+    if not chosen:
+        return
+    names = tuple(chosen[0].dataId.dimensions.required)
+    stored: dict[tuple[Any, ...], set[int]] = defaultdict(set)
+    for system, level, index, *values in data.select(table, "skypix_system", "skypix_level", "skypix_index", *names):
+        if system == skypix.system.name and level == skypix.level:
+            stored[tuple(values)].add(index)
+    for record in chosen:
+        context.examined()
+        key = tuple(record.dataId.required_values)
+        region, seen = record.region, stored.get(key, set())
+        ranges = skypix.pixelization.envelope(region) if region is not None else ()
+        wanted = {i for begin, end in ranges for i in range(begin, end)}
+        if seen != wanted:
+            data_id = dict(zip(names, key, strict=True))
+            lost, added = sorted(wanted - seen), sorted(seen - wanted)
+            yield Finding(
+                f"the stored overlaps of {element} {key[-1]} with {skypix.name} are not those of its region",
+                data_id=data_id,
+                where=table,
+                seen=f"{len(lost)} missing {lost[:3]}, {len(added)} wrong {added[:3]}",
+                expected=f"{len(wanted)} pixels",
+                look=look_rows(table, element if element in names else "visit", key[-1]),
+            )
+
+
+CHECKS: tuple[Check, ...] = (
+    pointing_range,
+    visit_contains_detectors,
+    detector_regions_complete,
+    detector_regions,
+    exposure_in_visit,
+    overlap_tables,
+)

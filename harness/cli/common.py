@@ -1,0 +1,93 @@
+"""What several commands need: the work folder, datasets by name, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import HarnessError, nearest
+
+if TYPE_CHECKING:
+    from ..datasets.manifest import Dataset
+    from ..plugins import Plugins
+
+__all__ = ["all_datasets", "find_dataset", "print_table", "work_option"]
+
+
+def work_option[F: Callable[..., Any]](function: F) -> F:
+    """Add the option ``--work``."""
+    return click.option(
+        "--work",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(".harness"),
+        envvar="HARNESS_WORK",
+        show_default=True,
+        show_envvar=True,
+        help="Folder for snapshots and runs.",
+    )(function)
+
+
+def all_datasets(plugins: Plugins) -> dict[str, Dataset]:
+    """Return the datasets of all plugins by name.
+
+    Raises
+    ------
+    HarnessError
+        If a manifest has mistakes.
+    """
+    from ..datasets.manifest import load_manifest
+
+    return {name: load_manifest(folder) for name, folder in plugins.dataset_folders().items()}
+
+
+def find_dataset(plugins: Plugins, name: str) -> Dataset:
+    """Return a dataset by its name, its manifest's path, or the name of its instrument.
+
+    Parameters
+    ----------
+    plugins : `~harness.plugins.Plugins`
+        Where datasets come from.
+    name : `str`
+        ``ci_hsc``, ``path/to/manifest.toml`` or ``HSC``: the first dataset of that instrument.
+
+    Raises
+    ------
+    HarnessError
+        If there is none; names the nearest instrument or dataset.
+    """
+    from ..datasets.manifest import load_manifest
+
+    if name.endswith(".toml") or "/" in name:
+        return load_manifest(Path(name))
+    folders = plugins.dataset_folders()
+    if name in folders:
+        return load_manifest(folders[name])
+    instruments = plugins.instruments()
+    if name not in instruments:
+        try:
+            plugins.find("instrument", name)
+        except HarnessError as error:
+            raise nearest("instrument or dataset", name, [*instruments, *folders]) from error
+    for dataset in all_datasets(plugins).values():
+        if dataset.instrument == name:
+            return dataset
+    raise HarnessError(f"no dataset for instrument {name!r}", remedy="see 'harness datasets'", code="no-dataset")
+
+
+def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a table: drawn on a terminal, with tabs elsewhere."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        for row in rows:
+            click.echo("\t".join(row))
+        return
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,1 @@
+"""Manifests and the observations that they describe."""

@@ -1,0 +1,1 @@
+"""How quanta are executed."""

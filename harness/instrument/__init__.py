@@ -1,0 +1,1 @@
+"""What a plugin author imports: kits, camera geometry, raw readers and writers."""

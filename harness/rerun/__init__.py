@@ -1,0 +1,1 @@
+"""What happens when a pipeline meets outputs that are already there."""

@@ -1,0 +1,1 @@
+"""Sky maps, regions, and the truth and reference catalogues."""

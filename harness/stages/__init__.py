@@ -1,0 +1,1 @@
+"""The stage graph: fingerprints, snapshots and forks."""

@@ -1,0 +1,242 @@
+"""Running stages and checks, one after the other, from the snapshots that are valid."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..checks.context import CheckContext
+from ..errors import HarnessError
+from ..results import RunRecord, StageOutcome
+from ..stage import Stage, StageContext
+from ..verdicts import Check, run_check
+from .fingerprint import fingerprint
+from .fork import fork_repository
+from .graph import StageGraph, parents
+from .snapshots import Snapshot, SnapshotStore
+
+if TYPE_CHECKING:
+    from ..datasets.manifest import Dataset
+    from ..engines.base import Engine
+    from ..instrument.kit import InstrumentKit
+    from ..plugins import Plugins
+
+__all__ = ["Runner"]
+
+
+@dataclasses.dataclass
+class Runner:
+    """Runs the stages of one dataset.
+
+    Parameters
+    ----------
+    plugins : `~harness.plugins.Plugins`
+        Where stages, checks and observers come from.
+    dataset : `~harness.datasets.manifest.Dataset`
+        What to run.
+    kit : `~harness.instrument.kit.InstrumentKit`
+        Its instrument.
+    engine : `~harness.engines.base.Engine`
+        What executes quanta.
+    store : `~harness.stages.snapshots.SnapshotStore`
+        Where states are kept.
+    fresh : `bool`, optional
+        Build every stage again, even if there is a valid snapshot.
+    """
+
+    plugins: Plugins
+    dataset: Dataset
+    kit: InstrumentKit
+    engine: Engine
+    store: SnapshotStore
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        self.graph = StageGraph(self.plugins.stages().values(), frozenset(self.kit.capabilities))
+        self.prints: dict[str, str] = {}
+        for stage in self.graph.stages.values():
+            self.prints[stage.name] = fingerprint(
+                stage, self.dataset, self.kit, self.engine.name, {p: self.prints[p] for p in parents(stage)}
+            )
+
+    def execute(self, record: RunRecord, until: str | None = None, checks: bool = True) -> None:
+        """Run the stages up to one, and the checks after each; tell the observers.
+
+        Parameters
+        ----------
+        record : `~harness.results.RunRecord`
+            Filled in as the run goes on.
+        until : `str`, optional
+            Last stage.
+        checks : `bool`, optional
+            Whether to run the checks.
+        """
+        start = time.perf_counter()
+        self.plugins.notify("harness_run_started", run=record)
+        done: dict[str, Snapshot] = {}
+        facts: dict[str, Mapping[str, Any]] = {}
+        for stage in self.graph.until(until):
+            if any(p not in done for p in parents(stage)):
+                continue  # a stage before it failed, which is reported
+            self.plugins.notify("harness_stage_started", run=record, stage=stage)
+            outcome, snapshot = self._obtain(stage, done, facts, record)
+            record.outcomes.append(outcome)
+            self.plugins.notify("harness_stage_finished", run=record, stage=stage, outcome=outcome)
+            if snapshot is None:
+                continue
+            done[stage.name] = snapshot
+            facts[stage.name] = outcome.facts
+            if snapshot.repo.exists():
+                record.repos[stage.name] = snapshot.repo
+                if checks:
+                    self._check(stage, snapshot, facts, record)
+        record.seconds = time.perf_counter() - start
+
+    def build(self, until: str) -> Snapshot:
+        """Return the snapshot of a stage, running what is missing and no checks.
+
+        Raises
+        ------
+        HarnessError
+            If some stage fails.
+        """
+        done: dict[str, Snapshot] = {}
+        facts: dict[str, Mapping[str, Any]] = {}
+        for stage in self.graph.until(until):
+            outcome, snapshot = self._obtain(stage, done, facts, None)
+            if snapshot is None:
+                raise HarnessError(f"stage {stage.name} failed: {outcome.error}", remedy=outcome.remedy)
+            done[stage.name], facts[stage.name] = snapshot, outcome.facts
+        return done[until]
+
+    # --- one stage -------------------------------------------------------------------------------
+
+    def _obtain(
+        self,
+        stage: Stage,
+        done: Mapping[str, Snapshot],
+        facts: Mapping[str, Mapping[str, Any]],
+        record: RunRecord | None,
+    ) -> tuple[StageOutcome, Snapshot | None]:
+        start = time.perf_counter()
+        key = (self.dataset.name, stage.name, self.prints[stage.name])
+        with self.store.lock(*key):
+            snapshot = self.store.find(*key)
+            if snapshot is not None and not self.fresh:
+                return StageOutcome(stage, time.perf_counter() - start, restored=True, facts=snapshot.facts), snapshot
+            self.store.discard(*key)
+            log = record.folder / "logs" / f"{stage.name}.log" if record else None
+            try:
+                with _logging_to(log), self.store.build(*key) as folder:
+                    self._run(stage, folder, done, facts, record)
+            except HarnessError as error:
+                return self._failed(stage, start, str(error.args[0]), error.remedy), None
+            except OSError as error:
+                # The file system: full, read-only, no permission. Nothing half-built has been left.
+                message = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+                remedy = "make room there, or choose another folder with --work"
+                return self._failed(stage, start, message, remedy, environment=True), None
+            except Exception as error:  # a bug of a stage must not hide the verdicts of the others
+                if log:
+                    with log.open("a") as out:
+                        traceback.print_exc(file=out)
+                remedy = f"this is a bug: its traceback is in {log}" if log else ""
+                if not record:
+                    raise
+                return self._failed(stage, start, f"{type(error).__name__}: {error}", remedy), None
+            snapshot = Snapshot(self.store.path(*key))
+        return StageOutcome(stage, time.perf_counter() - start, facts=snapshot.facts), snapshot
+
+    @staticmethod
+    def _failed(stage: Stage, start: float, error: str, remedy: str, environment: bool = False) -> StageOutcome:
+        seconds = time.perf_counter() - start
+        return StageOutcome(stage, seconds, error=error, remedy=remedy, environment=environment)
+
+    def _run(
+        self,
+        stage: Stage,
+        folder: Path,
+        done: Mapping[str, Snapshot],
+        facts: Mapping[str, Mapping[str, Any]],
+        record: RunRecord | None,
+    ) -> None:
+        outputs = folder / "outputs"
+        outputs.mkdir()
+        if stage.extends and done[stage.extends].repo.exists():
+            fork_repository(done[stage.extends].repo, folder / "repo")
+
+        def progress(message: str) -> None:
+            if record:
+                self.plugins.notify("harness_stage_progress", run=record, stage=stage, message=message)
+
+        context = StageContext(
+            repo=folder / "repo",
+            outputs=outputs,
+            inputs={name: done[name].outputs for name in parents(stage)},
+            dataset=self.dataset,
+            kit=self.kit,
+            engine=self.engine,
+            facts=facts,
+            progress=progress,
+            logs=record.folder / "logs" if record else None,
+        )
+        (folder / "facts.json").write_text(json.dumps(stage.run(context), indent=1))
+
+    # --- checks ----------------------------------------------------------------------------------
+
+    def _check(
+        self, stage: Stage, snapshot: Snapshot, facts: Mapping[str, Mapping[str, Any]], record: RunRecord
+    ) -> None:
+        log = record.folder / "logs" / f"checks-{stage.name}.log"
+        with _logging_to(log), self.context(snapshot.repo, facts) as context:
+            for item in self.applicable(stage):
+                result = run_check(item, context, stage.name)
+                record.results.append(result)
+                self.plugins.notify("harness_check_finished", run=record, result=result)
+
+    def applicable(self, stage: Stage) -> Iterable[Check]:
+        """Return the checks to run after a stage.
+
+        Those that begin to hold there; and after a stage from which nothing goes on, all that hold by then.
+        """
+        before = self.graph.ancestors(stage.name) | {stage.name}
+        tip = not any(s.extends == stage.name for s in self.graph.stages.values())
+        for item in self.plugins.checks().values():
+            if not item.needs <= self.kit.capabilities:
+                continue
+            if item.after == stage.name or (tip and item.after in before):
+                yield item
+
+    @contextmanager
+    def context(self, repo: Path, facts: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckContext]:
+        """Open a repository for checks, without write access."""
+        from lsst.daf.butler import Butler
+
+        with Butler.from_config(str(repo), writeable=False) as butler:
+            yield CheckContext(butler, repo, self.plugins.instruments(), self.dataset, facts)
+
+
+@contextmanager
+def _logging_to(path: Path | None) -> Iterator[None]:
+    """Send all log records of a stage to a file, and only there."""
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("{levelname} {asctime} {name} - {message}", style="{"))
+    root = logging.getLogger()
+    previous, level = root.handlers[:], root.level
+    root.handlers, root.level = [handler], logging.INFO
+    try:
+        yield
+    finally:
+        root.handlers, root.level = previous, level
+        handler.close()

@@ -1,0 +1,1 @@
+"""Hyper Suprime-Cam as a plugin of gen3-harness."""

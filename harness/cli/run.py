@@ -95,7 +95,8 @@ def _new_record(work: Path, dataset: object, engine: str) -> RunRecord:
 
     assert isinstance(dataset, Dataset)
     started = datetime.datetime.now(datetime.UTC)
-    run_id = f"{started:%Y%m%dT%H%M%S}-{dataset.name}-{os.getpid()}"
+    milliseconds = started.microsecond // 1000  # two runs of one process may start in the same second
+    run_id = f"{started:%Y%m%dT%H%M%S}.{milliseconds:03d}-{dataset.name}-{os.getpid()}"
     folder = work / "runs" / run_id
     folder.mkdir(parents=True)
     return RunRecord(

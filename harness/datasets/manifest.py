@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -148,12 +147,6 @@ class Dataset(_Entry):
             seen.add(entry.id)
         return value
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Return a copy with some fields changed, and nothing kept that was computed from the original."""
-        copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("observations", None)
-        return copy
-
     @property
     def skymaps(self) -> tuple[DiscreteSkyMapEntry | RingsSkyMapEntry, ...]:
         """All sky maps, the one that is processed first."""
@@ -218,8 +211,14 @@ def load_manifest(path: Path) -> Dataset:
     try:
         return Dataset(**data, source=file)
     except pydantic.ValidationError as error:
-        lines = [f"{_toml_path(e['loc'])}: {e['msg']}" + _given(e) for e in error.errors()]
+        lines = [f"{_toml_path(e['loc'])}: {e['msg']}" + _given(e) for e in _causes(error.errors())]
         raise HarnessError(f"manifest {file} has mistakes:\n  " + "\n  ".join(lines), code="manifest") from None
+
+
+def _causes(errors: list[Any]) -> list[Any]:
+    """Leave out what follows from another mistake: a list is too short when all its entries are wrong."""
+    places = [e["loc"] for e in errors]
+    return [e for e in errors if not any(e["loc"] == p[: len(e["loc"])] for p in places if len(p) > len(e["loc"]))]
 
 
 def _toml_path(loc: tuple[int | str, ...]) -> str:

@@ -82,6 +82,15 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 1 + 1 + text.count("ra = -1\n")
 
 
+def test_a_list_of_wrong_entries_is_not_called_empty_as_well(tmp_path: Path) -> None:
+    head, _, _ = GOOD.partition("[[exposures]]")
+    exposure = GOOD.split("[[exposures]]")[1]
+    text = f"{head}[[exposures]]{exposure.replace('exposure_time = 30.0', 'exposure_time = -1')}"
+    with pytest.raises(HarnessError) as caught:
+        load_manifest(write(tmp_path, text))
+    assert [line.strip().split(":")[0] for line in str(caught.value).splitlines()[1:]] == ["exposures[0].exposure_time"]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [(b"name = ", "is not TOML"), (b"\xff\xfe", "is not TOML"), (None, "cannot read manifest")],
@@ -100,9 +109,3 @@ def test_the_path_names_the_exposure(index: int, key: str) -> None:
     with pytest.raises(ValueError, match="Field required") as caught:
         Dataset(**data, source=CI_HSC)
     assert [e["loc"] for e in caught.value.errors()] == [("exposures", index, key)]
-
-
-def test_a_copy_resolves_its_own_exposures() -> None:
-    dataset = load_manifest(CI_HSC)
-    assert len(dataset.observations) == 11
-    assert len(dataset.model_copy(update={"exposures": dataset.exposures[:2]}).observations) == 2

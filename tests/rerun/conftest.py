@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,13 @@ def dataset() -> Dataset:
             "seed": 1,
             "skymap": {"kind": "discrete", "name": "map", "ra": 10.0, "dec": 1.0, "radius": 1.0},
             "refcat": {"name": "none"},
-            "calibrations": [{"label": "a", "begin": "2024-01-01T00:00:00"}],
+            "calibrations": [{"label": "a", "begin": datetime(2024, 1, 1)}],
             "processing": {"pipeline": "DRP", "where": "instrument='Mini' AND exposure < 103"},
             "exposures": [
                 {
                     "id": 101,
                     "filter": "Mini-g",
-                    "begin": "2024-03-01T04:00:00",
+                    "begin": datetime(2024, 3, 1, 4),
                     "exposure_time": 30.0,
                     "ra": 10.0,
                     "dec": 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,7 @@ def toy_kit() -> InstrumentKit:
 
 @pytest.fixture(scope="session")
 def toy_dataset() -> Dataset:
-    def exposure(number: int, physical_filter: str, begin: str, **more: object) -> dict[str, object]:
+    def exposure(number: int, physical_filter: str, begin: datetime, **more: object) -> dict[str, object]:
         return {
             "id": number,
             "filter": physical_filter,
@@ -162,14 +163,14 @@ def toy_dataset() -> Dataset:
         skymap={"kind": "discrete", "name": "toy", "ra": 10.0, "dec": 40.0, "radius": 0.2},
         refcat={"name": "toy"},
         calibrations=[
-            {"label": "one", "begin": "2020-01-01T00:00:00", "end": "2020-06-01T00:00:00"},
-            {"label": "two", "begin": "2020-06-01T00:00:00"},
+            {"label": "one", "begin": datetime(2020, 1, 1), "end": datetime(2020, 6, 1)},
+            {"label": "two", "begin": datetime(2020, 6, 1)},
         ],
         processing={"pipeline": "DRP"},
         exposures=[
-            exposure(101, "Toy-R", "2020-02-01T05:00:00"),
-            exposure(102, "Toy-I", "2020-07-01T05:00:00"),
-            exposure(103, "Toy-R", "2020-02-01T06:00:00", type="bias", exposure_time=0.0),
+            exposure(101, "Toy-R", datetime(2020, 2, 1, 5)),
+            exposure(102, "Toy-I", datetime(2020, 7, 1, 5)),
+            exposure(103, "Toy-R", datetime(2020, 2, 1, 6), type="bias", exposure_time=0.0),
         ],
         source=Path("toy.toml"),
     )

@@ -76,7 +76,8 @@ def nearest(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """
     names = sorted(known)
     folded = {n.casefold(): n for n in names}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    begun = [n for n in folded if n.startswith(name.casefold())] if name else []
+    close = begun if len(begun) == 1 else difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     if close:
         remedy = f"did you mean {folded[close[0]]!r}?"
     elif names:

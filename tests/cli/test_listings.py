@@ -13,6 +13,7 @@ import pytest
         (["run", "HSC", "--until", "injest"], "unknown stage 'injest' (did you mean 'ingest'?)"),
         (["run", "HSC", "--engine", "inproces"], "unknown engine 'inproces' (did you mean 'inprocess'?)"),
         (["checks", "visits.definition-complete"], "did you mean 'visits.definitions-complete'?"),
+        (["checks", "visits.def"], "did you mean 'visits.definitions-complete'?"),
         (["checks", "--family", "visit"], "unknown family 'visit' (did you mean 'visits'?)"),
         (["chekcs"], "unknown command 'chekcs' (did you mean 'checks'?)"),
         (["run", "nowhere/manifest.toml"], "cannot read manifest nowhere/manifest.toml: No such file or directory"),

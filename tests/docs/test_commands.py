@@ -81,3 +81,9 @@ def test_layout_is_true() -> None:
     assert there <= named, f"not in the layout: {sorted(there - named)}"
     gone = {n for n in named if n.endswith(".py") and n not in there and n != "tables.py"}
     assert not gone, f"in the layout, but not there: {gone}"
+
+
+def test_every_benchmark_is_listed() -> None:
+    folder = ROOT / "benchmarks"
+    listed = set(re.findall(r"^\| `([a-z_]+\.py)`", (folder / "README.md").read_text(), re.MULTILINE))
+    assert listed == {p.name for p in folder.glob("*.py")}

@@ -46,8 +46,9 @@ def harness_checks() -> Iterable[Check]:
     from .checks import all_checks
     from .rerun.checks import CHECKS as RERUN
     from .transfer.checks import CHECKS as ROUNDTRIP
+    from .transfer.together_checks import CHECKS as TOGETHER
 
-    return (*all_checks(), *RERUN, *ROUNDTRIP)
+    return (*all_checks(), *RERUN, *ROUNDTRIP, *TOGETHER)
 
 
 @hookimpl
@@ -56,8 +57,9 @@ def harness_defects() -> Iterable[Defect]:
     from .defects import all_defects
     from .rerun.defects import DEFECTS as RERUN
     from .transfer.defects import DEFECTS as ROUNDTRIP
+    from .transfer.together_defects import DEFECTS as TOGETHER
 
-    return (*all_defects(), *RERUN, *ROUNDTRIP)
+    return (*all_defects(), *RERUN, *ROUNDTRIP, *TOGETHER)
 
 
 @hookimpl

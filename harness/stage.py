@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from .engines.base import Engine
     from .instrument.kit import InstrumentKit
 
-__all__ = ["Stage", "StageContext"]
+__all__ = ["SHARED", "Stage", "StageContext"]
+
+SHARED = "shared"
+"""What stages and checks need that compare a repository with what other datasets had made of it before."""
 
 
 @dataclasses.dataclass
@@ -45,6 +48,12 @@ class StageContext:
         Tells the user, in a few words, what is being done.
     logs : `~pathlib.Path`, optional
         Folder for logs, which stays when the stage fails; ``outputs`` by default, which does not.
+    origin : `~pathlib.Path`, optional
+        The repository that ``repo`` is a fork of; to be read only.
+    base : `~pathlib.Path`, optional
+        The repository as it was before anything of this dataset came in, if other datasets share it; read only.
+    repository_config : `~collections.abc.Mapping`
+        Butler configuration that the datasets which share the repository need.
     """
 
     repo: Path
@@ -56,6 +65,9 @@ class StageContext:
     facts: Mapping[str, Mapping[str, Any]]
     progress: Callable[[str], None]
     logs: Path | None = None
+    origin: Path | None = None
+    base: Path | None = None
+    repository_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def log(self, name: str) -> Path:
         """Return the path of a log file to write."""

@@ -53,7 +53,7 @@ def create_repository(root: Path, config: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def run(context: StageContext) -> Mapping[str, Any]:
-    """Make the repository with the storage classes and formatters that the instrument's datasets need.
+    """Make the repository with the storage classes and formatters that its datasets need.
 
     Parameters
     ----------
@@ -65,4 +65,4 @@ def run(context: StageContext) -> Mapping[str, Any]:
     facts : `~collections.abc.Mapping`
         ``universe``: ``namespace`` and ``version``.
     """
-    return create_repository(context.repo, context.kit.repository_config)
+    return create_repository(context.repo, context.repository_config)

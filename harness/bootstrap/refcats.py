@@ -185,8 +185,10 @@ def run(context: StageContext) -> Mapping[str, Any]:
         See `put_refcat`.
     """
     dataset = context.dataset
+    assert dataset.refcat is not None  # a dataset without has no capability for this stage
+    name = dataset.refcat.name
     context.progress("truth catalogue")
-    refcat = make_refcat(make_truth(dataset, context.kit), dataset.seed, dataset.refcat.name)
-    context.progress(f"reference catalogue {dataset.refcat.name}: {len(refcat)} stars")
+    refcat = make_refcat(make_truth(dataset, context.kit), dataset.seed, name)
+    context.progress(f"reference catalogue {name}: {len(refcat)} stars")
     with context.butler() as butler:
-        return put_refcat(butler, dataset.refcat.name, refcat)
+        return put_refcat(butler, name, refcat)

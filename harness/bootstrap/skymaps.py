@@ -45,11 +45,7 @@ def visit_hulls(dataset: Dataset, kit: InstrumentKit) -> list[ConvexPolygon]:
     """
     camera = kit.camera
     footprint = Footprint(camera, kit.visit_padding)
-    pointings = {
-        Pointing(o.ra, o.dec, o.sky_angle, camera.sky_parity)
-        for o in dataset.observations
-        if o.observation_type == "science"
-    }
+    pointings = {Pointing(*o.pointing, camera.sky_parity) for o in dataset.observations if o.on_sky}
     return [hull(footprint.on_sky(p)) for p in sorted(pointings, key=lambda p: (p.ra, p.dec, p.sky_angle))]
 
 

@@ -32,6 +32,8 @@ class CheckContext:
         What the repository was made from; `None` when auditing a foreign one.
     facts : `~collections.abc.Mapping`, optional
         What the stages left behind, by stage name.
+    others : `tuple` [`~harness.datasets.manifest.Dataset`]
+        Datasets that came into the repository before.
 
     Attributes
     ----------
@@ -46,12 +48,14 @@ class CheckContext:
         kits: Mapping[str, InstrumentKit],
         dataset: Dataset | None = None,
         facts: Mapping[str, Any] | None = None,
+        others: tuple[Dataset, ...] = (),
     ) -> None:
         self.butler = butler
         self.root = root
         self.kits = kits
         self.dataset = dataset
         self.facts: Mapping[str, Any] = facts or {}
+        self.others = others
         self.count = 0
         self._cache: dict[str, Any] = {}
 

@@ -237,12 +237,15 @@ def quanta_expected(context: CheckContext) -> Iterator[Finding]:
     dataset = context.dataset
     if dataset is None or dataset.instrument not in context.kits or not raws(context):
         return
+    if dataset.processing is None:
+        return
     graph = pipeline_graphs(context).get(dataset.instrument, {}).get(dataset.processing.pipeline)
     if graph is None:
         return
     done: dict[str, set[Any]] = defaultdict(set)
     for item in quanta(context):
-        done[item.label].add(key(item.data_id))
+        if item.run.startswith(f"{dataset.instrument}/"):
+            done[item.label].add(key(item.data_id))
     expected = context.cached("expected quanta", lambda: _expected(context, graph))
     for label, wanted in expected.items():
         context.examined(len(wanted))
@@ -265,6 +268,7 @@ def _expected(context: CheckContext, graph: PipelineGraph) -> dict[str, set[Any]
     """Join raws and dimensions for each task of a pipeline, with the middleware's own query system."""
     dataset = context.dataset
     assert dataset is not None
+    assert dataset.processing is not None
     run = context.kits[dataset.instrument].instrument_class().makeDefaultRawIngestRunName()
     kind = next((r.dataset_type for r in raws(context) if r.run == run), "raw")
     manifest = {(o.exposure, d) for o in dataset.observations for d in o.detectors}

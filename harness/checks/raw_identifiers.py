@@ -10,6 +10,7 @@ from .raws import exposure_detectors, raws, translated
 from .records import by_key, known_instruments, look_datasets, look_record, spread, text
 
 if TYPE_CHECKING:
+    from ..datasets.observations import Observation
     from .context import CheckContext
 
 __all__ = ["CHECKS"]
@@ -162,7 +163,7 @@ def raws_as_manifest(context: CheckContext) -> Iterator[Finding]:
     if context.dataset is None:
         return
     here = exposure_detectors(context)
-    wanted = {(o.instrument, o.exposure): o for o in context.dataset.observations}
+    wanted = {(o.instrument, o.exposure): o for d in (*context.others, context.dataset) for o in d.observations}
     for instrument, number in sorted(here.keys() | wanted.keys()):
         entry, found = wanted.get((instrument, number)), here.get((instrument, number), frozenset())
         context.examined(max(len(found), 1))
@@ -185,9 +186,7 @@ def raws_as_manifest(context: CheckContext) -> Iterator[Finding]:
             ("target_name", record.target_name, entry.target, None),
             ("science_program", record.science_program, entry.program, None),
             ("exposure_time", record.exposure_time, entry.exposure_time, 1e-3),
-            ("tracking_ra", record.tracking_ra, entry.ra, 1e-4),
-            ("tracking_dec", record.tracking_dec, entry.dec, 1e-4),
-            ("sky_angle", record.sky_angle, entry.sky_angle, 1e-2),
+            *_pointing(record, entry),
         ):
             if tolerance is not None and seen is not None:
                 difference = abs(seen - value)
@@ -204,6 +203,16 @@ def raws_as_manifest(context: CheckContext) -> Iterator[Finding]:
                     expected=repr(value),
                     look=look_record("exposure", data_id),
                 )
+
+
+def _pointing(record: Any, entry: Observation) -> Iterator[tuple[str, Any, Any, float]]:
+    """Yield name, value seen, value expected and tolerance (degrees) of the pointing, if there is one."""
+    if not entry.on_sky:
+        return
+    ra, dec, sky_angle = entry.pointing
+    yield "tracking_ra", record.tracking_ra, ra, 1e-4
+    yield "tracking_dec", record.tracking_dec, dec, 1e-4
+    yield "sky_angle", record.sky_angle, sky_angle, 1e-2
 
 
 CHECKS: tuple[Check, ...] = (raw_header, raw_ids, packer_roundtrip, raws_as_manifest)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -34,6 +36,7 @@ Tai = Annotated[
     pydantic.AfterValidator(_naive),
 ]
 Degrees = Annotated[float, pydantic.Field(allow_inf_nan=False)]
+Setting = str | int | float | bool | tuple[str | int | float | bool, ...]
 Ra = Annotated[float, pydantic.Field(ge=0, lt=360)]
 Dec = Annotated[float, pydantic.Field(ge=-90, le=90)]
 
@@ -84,20 +87,53 @@ class RefcatEntry(_Entry):
 
 
 class ExposureEntry(_Entry):
-    """One exposure and the detectors that it has."""
+    """One exposure and the detectors that it has.
+
+    Attributes
+    ----------
+    ra, dec, sky_angle : `float`, optional
+        Where the telescope looks (degrees); none of them if it does not look at the sky.
+    snap : `tuple` [`int`, `int`]
+        Place in its group and number of exposures that the group was to have.
+    focus : `float`
+        Offset of the focus (mm).
+    settings : `~collections.abc.Mapping`
+        What only one instrument understands.
+    """
 
     id: int = pydantic.Field(gt=0)
     filter: str
     begin: Tai
     exposure_time: float = pydantic.Field(ge=0)
-    ra: Ra
-    dec: Dec
-    sky_angle: Degrees
+    ra: Ra | None = None
+    dec: Dec | None = None
+    sky_angle: Degrees | None = None
     seeing: float = pydantic.Field(default=0.7, gt=0, lt=10)
     type: str = "science"
+    reason: str = ""
     target: str = ""
     program: str = ""
+    group: str = ""
+    snap: tuple[Annotated[int, pydantic.Field(gt=0)], Annotated[int, pydantic.Field(gt=0)]] = (1, 1)
+    focus: float = pydantic.Field(default=0.0, allow_inf_nan=False)
+    settings: Mapping[str, Setting] = {}
     detectors: tuple[int, ...] = pydantic.Field(min_length=1)
+
+    @pydantic.model_validator(mode="after")
+    def _pointed(self) -> ExposureEntry:
+        given = [n for n in ("ra", "dec", "sky_angle") if getattr(self, n) is not None]
+        if given and len(given) < 3:
+            raise ValueError(f"{', '.join(given)} without the others of ra, dec, sky_angle")
+        if not given and self.type == "science":
+            raise ValueError("an exposure of type science needs ra, dec and sky_angle")
+        return self
+
+    @pydantic.field_validator("snap")
+    @classmethod
+    def _in_group(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if value[0] > value[1]:
+            raise ValueError(f"snap {value[0]} of {value[1]}")
+        return value
 
     @pydantic.field_validator("detectors")
     @classmethod
@@ -120,6 +156,10 @@ class Dataset(_Entry):
 
     Attributes
     ----------
+    needs : `tuple` [`str`]
+        Datasets that must be in the repository before: of another instrument that took part.
+    skymap, refcat, calibrations, processing : optional
+        A dataset without them does without the stages that need them.
     source : `~pathlib.Path`
         The manifest's file.
     """
@@ -129,11 +169,12 @@ class Dataset(_Entry):
     instrument: str
     seed: int = pydantic.Field(ge=0)
     scale: int = pydantic.Field(default=8, ge=1, le=32)
-    skymap: SkyMapEntry
+    needs: tuple[str, ...] = ()
+    skymap: SkyMapEntry | None = None
     more_skymaps: tuple[SkyMapEntry, ...] = ()
-    refcat: RefcatEntry
-    calibrations: tuple[CalibrationEpoch, ...] = pydantic.Field(min_length=1)
-    processing: Processing
+    refcat: RefcatEntry | None = None
+    calibrations: tuple[CalibrationEpoch, ...] = ()
+    processing: Processing | None = None
     exposures: tuple[ExposureEntry, ...] = pydantic.Field(min_length=1)
     source: Path = pydantic.Field(exclude=True)
 
@@ -150,7 +191,7 @@ class Dataset(_Entry):
     @property
     def skymaps(self) -> tuple[DiscreteSkyMapEntry | RingsSkyMapEntry, ...]:
         """All sky maps, the one that is processed first."""
-        return (self.skymap, *self.more_skymaps)
+        return (*((self.skymap,) if self.skymap else ()), *self.more_skymaps)
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -172,6 +213,11 @@ class Dataset(_Entry):
                 observation_type=e.type,
                 target=e.target,
                 program=e.program,
+                reason=e.reason,
+                group=e.group,
+                snap=e.snap,
+                focus=e.focus,
+                settings=MappingProxyType(dict(e.settings)),
             )
             for e in self.exposures
         )

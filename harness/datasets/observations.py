@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import HarnessError
 
 if TYPE_CHECKING:
     from astropy.time import Time
 
-__all__ = ["Observation"]
+__all__ = ["SKYLESS_TYPES", "Observation"]
+
+SKYLESS_TYPES = frozenset({"bias", "dark", "flat"})
+"""Types of observation that see nothing of the sky, wherever the telescope points."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +33,9 @@ class Observation:
         Start (TAI).
     exposure_time : `float`
         Seconds.
-    ra, dec : `float`
-        Boresight (degrees, ICRS).
-    sky_angle : `float`
+    ra, dec : `float` or `None`
+        Boresight (degrees, ICRS); `None` if the telescope does not look at the sky.
+    sky_angle : `float` or `None`
         Rotation (degrees); see `~harness.instrument.pointing.Pointing`.
     seeing : `float`
         FWHM of the PSF (arcsec).
@@ -39,6 +45,16 @@ class Observation:
         ``science``, ``bias`` …
     target, program : `str`
         Object name and proposal.
+    reason : `str`
+        Why it was taken.
+    group : `str`
+        Name of the group of exposures that it belongs to; empty if none is given.
+    snap : `tuple` [`int`, `int`]
+        Its place in the group, from 1, and the number of exposures that the group was to have.
+    focus : `float`
+        Offset of the focus (mm).
+    settings : `~collections.abc.Mapping`
+        What only one instrument understands.
     """
 
     instrument: str
@@ -46,14 +62,41 @@ class Observation:
     physical_filter: str
     begin: Time
     exposure_time: float
-    ra: float
-    dec: float
-    sky_angle: float
+    ra: float | None
+    dec: float | None
+    sky_angle: float | None
     seeing: float
     detectors: tuple[int, ...]
     observation_type: str = "science"
     target: str = ""
     program: str = ""
+    reason: str = ""
+    group: str = ""
+    snap: tuple[int, int] = (1, 1)
+    focus: float = 0.0
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+
+    @property
+    def on_sky(self) -> bool:
+        """Whether the telescope looks at the sky (`bool`)."""
+        return self.ra is not None and self.observation_type not in SKYLESS_TYPES
+
+    @property
+    def pointing(self) -> tuple[float, float, float]:
+        """Right ascension, declination and rotation (degrees).
+
+        Raises
+        ------
+        HarnessError
+            If the telescope does not look at the sky.
+        """
+        if self.ra is None or self.dec is None or self.sky_angle is None:
+            raise HarnessError(
+                f"exposure {self.exposure} of {self.instrument} has no pointing",
+                remedy="give ra, dec and sky_angle in the manifest",
+                code="no-pointing",
+            )
+        return self.ra, self.dec, self.sky_angle
 
     @property
     def end(self) -> Time:

@@ -15,7 +15,7 @@ __all__ = ["DEFECTS"]
 def _patch(db: sqlite3.Connection, target: DefectTarget) -> tuple[Any, ...]:
     """Return sky map, tract, patch and region of the first patch of the dataset's sky map."""
     query = "SELECT skymap, tract, id, region FROM patch WHERE skymap=? ORDER BY tract, id"
-    return one(db, query, target.dataset.skymap.name)
+    return one(db, query, target.dataset.skymaps[0].name)
 
 
 @defect("tract-beyond-skymap", found_by="geometry.skymap-limits", after="skymap")
@@ -79,7 +79,7 @@ def patch_regions_shifted(target: DefectTarget) -> None:
 def skymap_tracts_miscounted(target: DefectTarget) -> None:
     """A sky map is registered with a tract more than its definition has."""
     with target.sql() as db:
-        db.execute("UPDATE skymap SET tract_max = tract_max + 1 WHERE name=?", (target.dataset.skymap.name,))
+        db.execute("UPDATE skymap SET tract_max = tract_max + 1 WHERE name=?", (target.dataset.skymaps[0].name,))
 
 
 DEFECTS: tuple[Defect, ...] = (

@@ -21,6 +21,7 @@ def first_run(context: StageContext) -> PipelineRun:
         If the instrument has no pipeline of the name that the manifest gives.
     """
     processing = context.dataset.processing
+    assert processing is not None  # a dataset without has no capability for this stage
     if processing.pipeline not in context.kit.pipelines:
         raise nearest(f"pipeline of {context.kit.name}", processing.pipeline, context.kit.pipelines)
     output = f"{context.kit.name}/runs/{context.dataset.name}"
@@ -49,7 +50,7 @@ def run(context: StageContext) -> Mapping[str, Any]:
         If the engine reports a failure; which quanta failed is left to the checks of provenance.
     """
     request = first_run(context)
-    context.progress(f"pipeline {context.dataset.processing.pipeline} with {context.engine.name}")
+    context.progress(f"pipeline {request.pipeline} with {context.engine.name}")
     result = context.engine.run(request, context.log("process-pipetask.log"))
     if result.exit_code != 0:
         raise HarnessError(

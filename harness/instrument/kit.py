@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from astro_metadata_translator import MetadataTranslator
     from lsst.pipe.base import Instrument
 
+    from ..datasets.manifest import Dataset
     from ..datasets.observations import Observation
     from .camera import Camera, Detector
 
-__all__ = ["Capability", "InstrumentKit", "RawWriter"]
+__all__ = ["Capability", "InstrumentKit", "RawSimulator", "RawWriter"]
 
 
 class Capability(StrEnum):
@@ -29,8 +30,18 @@ class Capability(StrEnum):
     """Exposures of the sky are grouped into visits."""
     CALIBRATIONS = "calibrations"
     """Bias, flat and defects can be made for its detectors."""
+    CALIBRATION_CHAIN = "calibration-chain"
+    """Its calibrations are made from exposures of its own: bias, dark, flat."""
+    REFCATS = "refcats"
+    """A reference catalogue covers its fields."""
+    PIPELINES = "pipelines"
+    """There is a pipeline to run."""
     COADDS = "coadds"
     """The light DRP runs on its visits up to coadds and object tables."""
+    WAVEFRONT = "wavefront"
+    """Out-of-focus images come in pairs from which the wavefront is estimated."""
+    SPECTRA = "spectra"
+    """A disperser makes spectra of what it sees."""
 
 
 class RawWriter(Protocol):
@@ -62,6 +73,26 @@ class RawWriter(Protocol):
         ...
 
 
+class RawSimulator(Protocol):
+    """Simulates and writes one raw file of an instrument whose raws are not images of the sky."""
+
+    def __call__(self, folder: Path, dataset: Dataset, observation: Observation, detector: Detector) -> Path:
+        """Write a file and return its path.
+
+        Parameters
+        ----------
+        folder : `~pathlib.Path`
+            Where to write; the observatory's file name is used.
+        dataset : `~harness.datasets.manifest.Dataset`
+            The manifest, with its seed.
+        observation : `~harness.datasets.observations.Observation`
+            The exposure.
+        detector : `~harness.instrument.camera.Detector`
+            The detector.
+        """
+        ...
+
+
 @dataclasses.dataclass(frozen=True)
 class InstrumentKit:
     """An instrument as the harness sees it.
@@ -74,10 +105,12 @@ class InstrumentKit:
         Header translator.
     make_camera : `~collections.abc.Callable`
         ``make_camera(scale)`` gives the camera with its pixels binned by ``scale``.
-    write_raw : `RawWriter`
-        Writes simulated raw files.
     capabilities : `frozenset` [`Capability`]
         What applies to it.
+    write_raw : `RawWriter`, optional
+        Writes raw files of simulated pixels; an instrument with the capability ``images`` has it.
+    simulate_raw : `RawSimulator`, optional
+        Simulates and writes raw files that are no images; one without that capability has it.
     visit_padding : `int`
         Pixels (unbinned) added around detectors in visit regions.
     repository_config : `~collections.abc.Mapping`
@@ -89,8 +122,9 @@ class InstrumentKit:
     instrument_class: type[Instrument]
     translator: type[MetadataTranslator]
     make_camera: Callable[[int], Camera]
-    write_raw: RawWriter
     capabilities: frozenset[Capability]
+    write_raw: RawWriter | None = None
+    simulate_raw: RawSimulator | None = None
     visit_padding: int = 250
     repository_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pipelines: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -100,6 +134,19 @@ class InstrumentKit:
         """Name of the instrument, as in the ``instrument`` dimension (`str`)."""
         name: str = self.instrument_class.getName()
         return name
+
+    def applicable(self, dataset: Dataset) -> frozenset[Capability]:
+        """Return what applies when a dataset is run (`frozenset` [`Capability`]).
+
+        What the dataset brings nothing for is left out: coadds without a sky map, pipelines without one named …
+        """
+        absent = {
+            Capability.COADDS: dataset.skymap is None,
+            Capability.REFCATS: dataset.refcat is None,
+            Capability.CALIBRATIONS: not dataset.calibrations,
+            Capability.PIPELINES: dataset.processing is None,
+        }
+        return frozenset(c for c in self.capabilities if not absent.get(c, False))
 
     @cached_property
     def camera(self) -> Camera:

@@ -11,9 +11,9 @@ from typing import Any
 from ..plugins import PluginState
 from ..results import RunRecord
 from ..verdicts import CheckResult, Verdict
-from .summary import final_verdict, finding_lines
+from .summary import final_verdict, finding_lines, overall_verdict
 
-__all__ = ["link_latest", "write_files"]
+__all__ = ["link_latest", "write_files", "write_overview"]
 
 SCHEMA = 1
 """Version of the layout of ``verdict.json``."""
@@ -62,6 +62,31 @@ def write_files(record: RunRecord, quarantined: list[PluginState]) -> None:
     }
     _write(record.folder / "timings.json", json.dumps(timings, indent=1))
     _junit(record, record.folder / "junit.xml")
+
+
+def write_overview(folder: Path, records: list[RunRecord], wanted: int, quarantined: list[PluginState]) -> None:
+    """Write ``verdict.json`` of several datasets in one repository; each has its own files in a folder below.
+
+    Parameters
+    ----------
+    folder : `~pathlib.Path`
+        The folder of the run.
+    records : `list` [`~harness.results.RunRecord`]
+        The datasets that were reached.
+    wanted : `int`
+        How many there are.
+    quarantined : `list` [`~harness.plugins.PluginState`]
+        Plugins that are out of use.
+    """
+    overview = {
+        "schema": SCHEMA,
+        "run": folder.name,
+        "verdict": overall_verdict(records, wanted, quarantined).value,
+        "wanted": wanted,
+        "datasets": {r.dataset.name: final_verdict(r, quarantined).value for r in records},
+        "seconds": round(sum(r.seconds for r in records), 3),
+    }
+    _write(folder / "verdict.json", json.dumps(overview, indent=1))
 
 
 def _write(path: Path, text: str) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from ..plugins import PluginState
 from ..results import RunRecord
-from ..verdicts import CheckResult, Finding, Verdict
+from ..verdicts import CheckResult, Finding, Verdict, worst
 from .progress import MARKS, tally
 
-__all__ = ["final_verdict", "finding_lines", "print_summary"]
+__all__ = ["final_verdict", "finding_lines", "overall_verdict", "print_overview", "print_summary"]
 
 SHOWN_CHECKS = 6
 SHOWN_FINDINGS = 2
@@ -22,6 +23,42 @@ def final_verdict(record: RunRecord, quarantined: Iterable[PluginState]) -> Verd
     """Return the verdict of a run; with a plugin in quarantine it is at best unknown."""
     verdict = record.verdict
     return Verdict.UNKNOWN if verdict is Verdict.PASS and list(quarantined) else verdict
+
+
+def overall_verdict(records: list[RunRecord], wanted: int, quarantined: Iterable[PluginState]) -> Verdict:
+    """Return the verdict of several datasets in one repository: the worst of theirs; fail if not all were reached."""
+    verdicts = [final_verdict(r, list(quarantined)) for r in records]
+    return worst([*verdicts, *([] if len(records) == wanted else [Verdict.FAIL])])
+
+
+def print_overview(
+    console: Console, folder: Path, label: str, records: list[RunRecord], wanted: int, quarantined: list[PluginState]
+) -> None:
+    """Print the verdict on several datasets in one repository.
+
+    Parameters
+    ----------
+    console : `rich.console.Console`
+        Where to print.
+    folder : `~pathlib.Path`
+        The folder of the run.
+    label : `str`
+        What was asked for.
+    records : `list` [`~harness.results.RunRecord`]
+        The datasets that were reached.
+    wanted : `int`
+        How many there are.
+    quarantined : `list` [`~harness.plugins.PluginState`]
+        Plugins that are out of use.
+    """
+    verdict = overall_verdict(records, wanted, quarantined)
+    sign, style = MARKS[verdict]
+    results = [r for record in records for r in record.results]
+    reached = f"{wanted} datasets" if len(records) == wanted else f"{len(records)} of {wanted} datasets"
+    text = f"{sign} {verdict.value.upper()}  {label}: {reached} in one repository, {tally(results) or 'no checks'}, "
+    console.print()
+    console.print(Text(f"{text}{sum(r.seconds for r in records):.1f} s", style=f"bold {style}"), soft_wrap=True)
+    console.print(Text(f"  {folder}", style="dim"), soft_wrap=True)
 
 
 def finding_lines(finding: Finding, repo: str) -> list[str]:

@@ -28,7 +28,7 @@ def run(context: StageContext) -> Mapping[str, Any]:
     Parameters
     ----------
     context : `~harness.stage.StageContext`
-        ``context.repo`` is a copy of the processed repository, which lies beside ``context.inputs["process"]``.
+        ``context.repo`` is a copy of the processed repository, ``context.origin``.
 
     Returns
     -------
@@ -48,7 +48,8 @@ def run(context: StageContext) -> Mapping[str, Any]:
     from lsst.daf.butler import Butler, CollectionType
 
     first = first_run(context)
-    original = context.inputs["process"].parent / "repo"
+    original = context.origin
+    assert original is not None
     assert first.output_run is not None
     with Butler.from_config(str(original), writeable=False) as butler:
         before = capture(butler)

@@ -112,10 +112,10 @@ class Simulator:
         item = self.camera[detector]
         if observation.observation_type in DARK_TYPES:
             return np.zeros((item.ny, item.nx))
-        if observation.observation_type != "science":
+        if not observation.on_sky:
             raise HarnessError(
-                f"exposure {observation.exposure}: cannot simulate type {observation.observation_type!r}",
-                remedy=f"use science, {' or '.join(sorted(DARK_TYPES))}",
+                f"exposure {observation.exposure}: cannot simulate type {observation.observation_type!r} off the sky",
+                remedy=f"give it a pointing, or use {' or '.join(sorted(DARK_TYPES))}",
                 code="observation-type",
             )
         band = band_of(self.kit, observation.physical_filter)

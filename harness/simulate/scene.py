@@ -89,6 +89,12 @@ class Sources:
             flux={n.removesuffix("_flux"): column(n) for n in names if n.endswith("_flux")},
         )
 
+    @classmethod
+    def none(cls) -> Sources:
+        """Return an empty catalogue, for datasets without exposures of the sky."""
+        names = ("id", "ra", "dec", "is_star", "r_half_arcsec", "axis_ratio", "position_angle")
+        return cls.from_table(dict.fromkeys(names, ()))
+
     def near(self, ra: float, dec: float, radius: float) -> NDArray[np.int64]:
         """Return the indices of sources within a radius (degrees) of a position (degrees)."""
         order, decs, vectors = self._by_dec
@@ -126,7 +132,7 @@ class Placed:
 
 def pointing(camera: Camera, observation: Observation) -> Pointing:
     """Return where an observation looks (`~harness.instrument.pointing.Pointing`)."""
-    return Pointing(observation.ra, observation.dec, observation.sky_angle, camera.sky_parity)
+    return Pointing(*observation.pointing, camera.sky_parity)
 
 
 def psf_fwhm(camera: Camera, detector: int, observation: Observation) -> float:

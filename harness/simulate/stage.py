@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import HarnessError
+from ..instrument.kit import Capability
 from ..sky.truth import make_truth, write_truth
 from .exposure import Simulator
 from .scene import Sources
 
 if TYPE_CHECKING:
+    from ..datasets.observations import Observation
     from ..stage import StageContext
 
 __all__ = ["RAWS", "TRUTH", "run"]
@@ -25,8 +29,8 @@ def run(context: StageContext) -> Mapping[str, Any]:
     Parameters
     ----------
     context : `~harness.stage.StageContext`
-        ``outputs`` receives ``raws/*.fits``, ``raws.sha256`` (as ``sha256sum`` writes it) and
-        ``truth.parquet``.
+        ``outputs`` receives ``raws/*.fits``, ``raws.sha256`` (as ``sha256sum`` writes it) and, if there are
+        exposures of the sky, ``truth.parquet``.
 
     Returns
     -------
@@ -35,21 +39,24 @@ def run(context: StageContext) -> Mapping[str, Any]:
         ``raws.sha256``, equal for equal raws.
     """
     dataset = context.dataset
-    context.progress("truth catalogue")
-    table = make_truth(dataset, context.kit)
-    write_truth(table, context.outputs / TRUTH)
+    objects = 0
+    if any(o.on_sky for o in dataset.observations):
+        context.progress("truth catalogue")
+        table = make_truth(dataset, context.kit)
+        write_truth(table, context.outputs / TRUTH)
+        sources, objects = Sources.from_table(table), len(table)
+    else:
+        sources = Sources.none()
 
     folder = context.outputs / RAWS
     folder.mkdir(exist_ok=True)
-    simulator = Simulator(dataset, context.kit, Sources.from_table(table))
+    write = _writer(context, sources)
     sums: list[tuple[str, str]] = []
     size = 0
     for observation in dataset.observations:
         context.progress(f"exposure {observation.exposure}: {len(observation.detectors)} detectors")
         for detector in observation.detectors:
-            exposed = simulator.expose(observation, detector)
-            item = simulator.camera[detector]
-            path = context.kit.write_raw(folder, observation, item, exposed.pixels, dataset.scale)
+            path = write(folder, observation, detector)
             content = path.read_bytes()
             sums.append((path.name, hashlib.sha256(content).hexdigest()))
             size += len(content)
@@ -58,9 +65,36 @@ def run(context: StageContext) -> Mapping[str, Any]:
     return {
         "raws": len(sums),
         "exposures": len(dataset.exposures),
-        "objects": len(table),
+        "objects": objects,
         "seed": dataset.seed,
         "scale": dataset.scale,
         "bytes": size,
         "sha256": hashlib.sha256(listing.encode()).hexdigest(),
     }
+
+
+def _writer(context: StageContext, sources: Sources) -> Callable[[Path, Observation, int], Path]:
+    """Return the function that simulates and writes one raw file.
+
+    Raises
+    ------
+    HarnessError
+        If the kit cannot.
+    """
+    kit, dataset = context.kit, context.dataset
+    write_raw, simulate_raw = kit.write_raw, kit.simulate_raw
+    if Capability.IMAGES in kit.capabilities and write_raw is not None:
+        simulator = Simulator(dataset, kit, sources)
+
+        def write_image(folder: Path, observation: Observation, detector: int) -> Path:
+            exposed = simulator.expose(observation, detector)
+            return write_raw(folder, observation, simulator.camera[detector], exposed.pixels, dataset.scale)
+
+        return write_image
+    if simulate_raw is not None:
+        return lambda folder, observation, detector: simulate_raw(folder, dataset, observation, kit.camera[detector])
+    raise HarnessError(
+        f"the kit of {kit.name} cannot write raw files",
+        remedy="give it write_raw (with the capability 'images') or simulate_raw",
+        code="no-writer",
+    )

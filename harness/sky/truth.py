@@ -115,7 +115,7 @@ def bands_of(dataset: Dataset, kit: InstrumentKit) -> tuple[str, ...]:
     filters: Mapping[str, str] = kit.instrument_class.filters()
     bands = set()
     for observation in dataset.observations:
-        if observation.observation_type != "science":
+        if not observation.on_sky:
             continue
         if observation.physical_filter not in filters:
             raise nearest(f"filter of {kit.name}", observation.physical_filter, filters)
@@ -147,9 +147,9 @@ def footprint(dataset: Dataset, kit: InstrumentKit, margin: float = MARGIN) -> l
     # The same place on the sky is wanted once only: dithered surveys return to it in every filter.
     wanted: dict[tuple[int, float, float, float], Pointing] = {}
     for o in dataset.observations:
-        if o.observation_type == "science":
-            at = Pointing(o.ra, o.dec, o.sky_angle, camera.sky_parity)
-            wanted.update({(d, o.ra, o.dec, o.sky_angle): at for d in o.detectors})
+        if o.on_sky:
+            at = Pointing(*o.pointing, camera.sky_parity)
+            wanted.update({(d, *o.pointing): at for d in o.detectors})
     if not wanted:
         raise HarnessError(f"dataset {dataset.name} has no exposure of the sky", code="no-footprint")
     by_pointing: dict[Pointing, list[int]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..instrument.kit import Capability
-from ..stage import Stage, StageContext
+from ..stage import SHARED, Stage, StageContext
 
 __all__ = ["STAGES"]
 
@@ -25,7 +25,9 @@ def _lazy(module: str) -> Callable[[StageContext], Mapping[str, Any]]:
 BOOTSTRAP = "harness.bootstrap"
 VISITS = frozenset({Capability.VISITS})
 CALIBRATIONS = frozenset({Capability.CALIBRATIONS})
-COADDS = frozenset({Capability.VISITS, Capability.CALIBRATIONS, Capability.COADDS})
+REFCATS = frozenset({Capability.REFCATS})
+COADDS = frozenset({Capability.COADDS})
+PIPELINES = frozenset({Capability.PIPELINES})
 
 STAGES = (
     Stage(
@@ -56,7 +58,7 @@ STAGES = (
         _lazy(f"{BOOTSTRAP}.refcats"),
         extends="calibs",
         code=(f"{BOOTSTRAP}.refcats", "harness.sky"),
-        capabilities=VISITS,
+        capabilities=REFCATS,
     ),
     Stage(
         "skymap",
@@ -64,7 +66,7 @@ STAGES = (
         _lazy(f"{BOOTSTRAP}.skymaps"),
         extends="refcats",
         code=(f"{BOOTSTRAP}.skymaps", "harness.sky"),
-        capabilities=VISITS,
+        capabilities=COADDS,
     ),
     Stage(
         "ingest",
@@ -95,7 +97,7 @@ STAGES = (
         _lazy("harness.drp.stage"),
         extends="defaults",
         code=("harness.drp", "harness.engines", "harness.sky"),
-        capabilities=COADDS,
+        capabilities=PIPELINES,
     ),
     Stage(
         "rerun",
@@ -103,7 +105,7 @@ STAGES = (
         _lazy("harness.rerun.stage"),
         extends="process",
         code=("harness.rerun", "harness.transfer", "harness.engines", "harness.drp"),
-        capabilities=COADDS,
+        capabilities=PIPELINES,
     ),
     Stage(
         "roundtrip",
@@ -111,6 +113,13 @@ STAGES = (
         _lazy("harness.transfer.roundtrip"),
         extends="process",
         code=("harness.transfer",),
-        capabilities=COADDS,
+    ),
+    Stage(
+        "together",
+        "compare with the repository before",
+        _lazy("harness.transfer.together"),
+        extends="process",
+        code=("harness.transfer",),
+        capabilities=frozenset({SHARED}),
     ),
 )

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessError
 
@@ -72,7 +72,14 @@ def versions(distributions: tuple[str, ...] = MIDDLEWARE) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in distributions}
 
 
-def fingerprint(stage: Stage, dataset: Dataset, kit: InstrumentKit, engine: str, parents: Mapping[str, str]) -> str:
+def fingerprint(
+    stage: Stage,
+    dataset: Dataset,
+    kit: InstrumentKit,
+    engine: str,
+    parents: Mapping[str, str],
+    config: Mapping[str, Any] | None = None,
+) -> str:
     """Return the fingerprint of a stage.
 
     Parameters
@@ -87,6 +94,8 @@ def fingerprint(stage: Stage, dataset: Dataset, kit: InstrumentKit, engine: str,
         Name of the engine; counts for stages that depend on the code of ``harness.engines``.
     parents : `~collections.abc.Mapping` [`str`, `str`]
         Fingerprints of the stages that it starts from or reads.
+    config : `~collections.abc.Mapping`, optional
+        Configuration of the repository that the stage makes.
 
     Returns
     -------
@@ -102,5 +111,6 @@ def fingerprint(stage: Stage, dataset: Dataset, kit: InstrumentKit, engine: str,
         "versions": versions(),
         "engine": engine if uses_engine else "",
         "parents": dict(sorted(parents.items())),
+        "config": dict(config or {}),
     }
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -62,6 +62,12 @@ class StageGraph:
         """Return the names of all stages that come before one (`set` [`str`])."""
         return _ancestors(name, self.stages)
 
+    @property
+    def trunk(self) -> str:
+        """The last stage that others start from: its repository holds all that the dataset brings."""
+        started_from = {s.extends for s in self.stages.values()}
+        return [n for n in self.stages if n in started_from][-1]
+
     def until(self, name: str | None) -> list[Stage]:
         """Return the stages up to and including one, or all of them, in order.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..checks.context import CheckContext
 from ..errors import HarnessError
 from ..results import RunRecord, StageOutcome
-from ..stage import Stage, StageContext
+from ..stage import SHARED, Stage, StageContext
 from ..verdicts import Check, run_check
 from .fingerprint import fingerprint
 from .fork import fork_repository
@@ -28,7 +28,29 @@ if TYPE_CHECKING:
     from ..instrument.kit import InstrumentKit
     from ..plugins import Plugins
 
-__all__ = ["Runner"]
+__all__ = ["FIRST", "Base", "Runner"]
+
+FIRST = "create"
+"""The stage that makes the repository; left out where there is one already."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+    """A repository that holds other datasets already.
+
+    Parameters
+    ----------
+    snapshot : `~harness.stages.snapshots.Snapshot`
+        Its state.
+    fingerprint : `str`
+        What the state depends on.
+    datasets : `tuple` [`~harness.datasets.manifest.Dataset`]
+        What is in it.
+    """
+
+    snapshot: Snapshot
+    fingerprint: str
+    datasets: tuple[Dataset, ...]
 
 
 @dataclasses.dataclass
@@ -49,6 +71,10 @@ class Runner:
         Where states are kept.
     fresh : `bool`, optional
         Build every stage again, even if there is a valid snapshot.
+    base : `Base`, optional
+        The repository of other datasets that this one is added to, rather than to an empty one.
+    repository_config : `~collections.abc.Mapping`, optional
+        Butler configuration of a new repository; what the kit needs by default.
     """
 
     plugins: Plugins
@@ -57,32 +83,44 @@ class Runner:
     engine: Engine
     store: SnapshotStore
     fresh: bool = False
+    base: Base | None = None
+    repository_config: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        self.graph = StageGraph(self.plugins.stages().values(), frozenset(self.kit.capabilities))
+        if self.repository_config is None:
+            self.repository_config = self.kit.repository_config
+        self.capabilities = self.kit.applicable(self.dataset) | (frozenset({SHARED}) if self.base else frozenset())
+        self.graph = StageGraph(self.plugins.stages().values(), self.capabilities)
+        self.done: dict[str, Snapshot] = {}
         self.prints: dict[str, str] = {}
         for stage in self.graph.stages.values():
-            self.prints[stage.name] = fingerprint(
-                stage, self.dataset, self.kit, self.engine.name, {p: self.prints[p] for p in parents(stage)}
-            )
+            if self.base and stage.name == FIRST:
+                self.prints[stage.name] = self.base.fingerprint
+            else:
+                self.prints[stage.name] = fingerprint(
+                    stage,
+                    self.dataset,
+                    self.kit,
+                    self.engine.name,
+                    {p: self.prints[p] for p in parents(stage)},
+                    self.repository_config if stage.extends is None else {},
+                )
 
-    def execute(self, record: RunRecord, until: str | None = None, checks: bool = True) -> None:
-        """Run the stages up to one, and the checks after each; tell the observers.
+    def execute(self, record: RunRecord, stages: list[Stage] | None = None) -> None:
+        """Run stages, and the checks after each; tell the observers.
 
         Parameters
         ----------
         record : `~harness.results.RunRecord`
             Filled in as the run goes on.
-        until : `str`, optional
-            Last stage.
-        checks : `bool`, optional
-            Whether to run the checks.
+        stages : `list` [`~harness.stage.Stage`], optional
+            What to run, in order; all stages by default.
         """
         start = time.perf_counter()
         self.plugins.notify("harness_run_started", run=record)
-        done: dict[str, Snapshot] = {}
+        done = self.done = {FIRST: self.base.snapshot} if self.base else {}
         facts: dict[str, Mapping[str, Any]] = {}
-        for stage in self.graph.until(until):
+        for stage in self.stages() if stages is None else stages:
             if any(p not in done for p in parents(stage)):
                 continue  # a stage before it failed, which is reported
             self.plugins.notify("harness_stage_started", run=record, stage=stage)
@@ -95,9 +133,17 @@ class Runner:
             facts[stage.name] = outcome.facts
             if snapshot.repo.exists():
                 record.repos[stage.name] = snapshot.repo
-                if checks:
-                    self._check(stage, snapshot, facts, record)
+                self._check(stage, snapshot, facts, record)
         record.seconds = time.perf_counter() - start
+
+    def stages(self, until: str | None = None) -> list[Stage]:
+        """Return the stages that are run up to one, in order (`list` [`~harness.stage.Stage`])."""
+        return [s for s in self.graph.until(until) if not (self.base and s.name == FIRST)]
+
+    def reached(self, stage: str) -> Base:
+        """Return the state after a stage that has been run, for other datasets to be added to (`Base`)."""
+        others = self.base.datasets if self.base else ()
+        return Base(self.done[stage], self.prints[stage], (*others, self.dataset))
 
     def build(self, until: str) -> Snapshot:
         """Return the snapshot of a stage, running what is missing and no checks.
@@ -107,9 +153,9 @@ class Runner:
         HarnessError
             If some stage fails.
         """
-        done: dict[str, Snapshot] = {}
+        done = self.done = {FIRST: self.base.snapshot} if self.base else {}
         facts: dict[str, Mapping[str, Any]] = {}
-        for stage in self.graph.until(until):
+        for stage in self.stages(until):
             outcome, snapshot = self._obtain(stage, done, facts, None)
             if snapshot is None:
                 raise HarnessError(f"stage {stage.name} failed: {outcome.error}", remedy=outcome.remedy)
@@ -169,8 +215,9 @@ class Runner:
     ) -> None:
         outputs = folder / "outputs"
         outputs.mkdir()
-        if stage.extends and done[stage.extends].repo.exists():
-            fork_repository(done[stage.extends].repo, folder / "repo")
+        origin = done[stage.extends].repo if stage.extends else None
+        if origin and origin.exists():
+            fork_repository(origin, folder / "repo")
 
         def progress(message: str) -> None:
             if record:
@@ -186,6 +233,9 @@ class Runner:
             facts=facts,
             progress=progress,
             logs=record.folder / "logs" if record else None,
+            origin=origin,
+            base=self.base.snapshot.repo if self.base else None,
+            repository_config=self.repository_config or {},
         )
         (folder / "facts.json").write_text(json.dumps(stage.run(context), indent=1))
 
@@ -209,7 +259,7 @@ class Runner:
         before = self.graph.ancestors(stage.name) | {stage.name}
         tip = not any(s.extends == stage.name for s in self.graph.stages.values())
         for item in self.plugins.checks().values():
-            if not item.needs <= self.kit.capabilities:
+            if not item.needs <= self.capabilities:
                 continue
             if item.after == stage.name or (tip and item.after in before):
                 yield item
@@ -220,7 +270,8 @@ class Runner:
         from lsst.daf.butler import Butler
 
         with Butler.from_config(str(repo), writeable=False) as butler:
-            yield CheckContext(butler, repo, self.plugins.instruments(), self.dataset, facts)
+            others = self.base.datasets if self.base else ()
+            yield CheckContext(butler, repo, self.plugins.instruments(), self.dataset, facts, others)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The stage ``roundtrip``: export the processed repository, import it into an empty one, compare everything."""
+"""The stage ``roundtrip``: export the repository, import it into an empty one, compare everything."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ TAGGED = "harness/roundtrip"
 
 
 def run(context: StageContext) -> Mapping[str, Any]:
-    """Export the repository of the stage ``process`` and import it into a new one, ``context.repo``.
+    """Export the repository and import it into a new one, ``context.repo``.
 
     Parameters
     ----------
     context : `~harness.stage.StageContext`
-        ``context.repo`` is a copy of the processed repository, which lies beside ``context.inputs["process"]``. A
-        tagged collection is added to it, it is exported, and the new repository takes its place.
+        ``context.repo`` is a copy of the repository ``context.origin``. A tagged collection is added to it, it is
+        exported, and the new repository takes its place.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def run(context: StageContext) -> Mapping[str, Any]:
 
     context.progress(f"importing {len(before['artifact'])} artifacts by {mode}")
     shutil.rmtree(context.repo)
-    make_repository(context.repo, context.kit.repository_config)
+    make_repository(context.repo, context.repository_config)
     import_repository(context.repo, folder, mode)
     clock.append(time.perf_counter())
 
@@ -73,7 +73,7 @@ def run(context: StageContext) -> Mapping[str, Any]:
     names = ("export", "import", "compare")
     possible = exportable(before)
     return {
-        "original": str(context.inputs["process"].parent / "repo"),
+        "original": str(context.origin),
         "transfer": mode,
         "counts": {kind: len(table) for kind, table in expected.tables.items()},
         "left_out": {kind: n for kind, t in before.tables.items() if (n := len(t) - len(possible[kind]))},

@@ -61,6 +61,12 @@ def test_ci_hsc_has_its_real_pairs() -> None:
             "begin = 2013-10-01T00:00:00Z",
             "calibrations[1].begin: Value error, times are",
         ),
+        ("ra = 320.25", "", "exposures[0]: Value error, dec, sky_angle without the others of ra, dec, sky_angle"),
+        (
+            'target = "STRIPE82L"',
+            "snap = [3, 2]",
+            "exposures[0].snap: Value error, snap 3 of 2",
+        ),
         ('name = "ci_hsc"', 'name = "ci/hsc"', "name: String should match pattern"),
         ('config = ["parameters:', 'config = ["parameters-', "processing.config[0]: String should match pattern"),
     ],
@@ -102,7 +108,7 @@ def test_files_that_are_none(tmp_path: Path, content: bytes | None, says: str) -
         load_manifest(tmp_path)
 
 
-@given(st.integers(0, 10), st.sampled_from(["id", "ra", "detectors", "filter", "begin"]))
+@given(st.integers(0, 10), st.sampled_from(["id", "exposure_time", "detectors", "filter", "begin"]))
 def test_the_path_names_the_exposure(index: int, key: str) -> None:
     data = tomllib.loads(GOOD)
     del data["exposures"][index][key]

@@ -234,7 +234,7 @@ def test_sky_that_saturates_is_refused(empty_sky):
 def test_unknown_type_and_filter_are_named(empty_sky):
     observation = empty_sky.dataset.observations[0]
     with pytest.raises(HarnessError, match="'spectrum'"):
-        empty_sky.light(dataclasses.replace(observation, observation_type="spectrum"), 0)
+        empty_sky.light(dataclasses.replace(observation, observation_type="spectrum", ra=None), 0)
     with pytest.raises(HarnessError, match="'Toy-Q'"):
         empty_sky.light(dataclasses.replace(observation, physical_filter="Toy-Q"), 0)
 

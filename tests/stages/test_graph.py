@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.stage import Stage
+from harness.instrument.kit import Capability
+from harness.stage import SHARED, Stage
 from harness.stages.builtin import STAGES
 from harness.stages.graph import StageGraph, parents
 
-EVERYTHING = frozenset({"images", "visits", "calibrations", "coadds"})
+EVERYTHING = frozenset(Capability) | {SHARED}
 
 
 def test_order_has_what_each_needs_before_it() -> None:

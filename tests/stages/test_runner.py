@@ -84,7 +84,13 @@ def small() -> Small:
 def make(small, dataset, tmp_path: Path):
     plugins = Plugins()
     plugins.add("small", lambda: small, "small", "1")
-    kit = SimpleNamespace(name="Small", capabilities=frozenset({"images"}), instrument_class=Runner)
+    kit = SimpleNamespace(
+        name="Small",
+        capabilities=frozenset({"images"}),
+        instrument_class=Runner,
+        repository_config={},
+        applicable=lambda dataset: frozenset({"images"}),
+    )
     engine = SimpleNamespace(name="none")
 
     def runner(**kwargs) -> Runner:

@@ -26,7 +26,7 @@ from harness.verdicts import Check, Verdict, run_check
 def kit() -> InstrumentKit:
     """The part of a kit that the round trip uses: its class and the configuration of repositories."""
     unused: Any = None
-    return InstrumentKit(MiniInstrument, unused, unused, unused, frozenset())
+    return InstrumentKit(MiniInstrument, unused, unused, frozenset())
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,13 @@ def trip(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     context = StageContext(
         repo=folder / "repo",
         outputs=folder / "outputs",
-        inputs={"process": process / "outputs"},
+        inputs={},
         dataset=unused,
         kit=kit(),
         engine=unused,
         facts={},
         progress=lambda _: None,
+        origin=process / "repo",
     )
     return folder / "repo", json.loads(json.dumps(run(context)))
 

@@ -220,8 +220,8 @@ def merged(first: str | None, second: str) -> str:
     """What two changes of the same thing, one after the other, amount to."""
     if first == "added":
         return "same" if second == "lost" else "added"
-    if first == "lost" and second == "added":
-        return "changed"
+    if first == "lost":
+        return "changed" if second == "added" else "lost"  # what is not there cannot be changed
     return second
 
 

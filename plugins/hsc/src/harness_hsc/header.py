@@ -60,13 +60,14 @@ def exposure_cards(observation: Observation) -> Cards:
     """
     from astropy.time import Time, TimeDelta
 
+    right_ascension, declination, sky_angle = observation.pointing
     # Headers hold milliseconds: everything is derived from the rounded start, so that it is consistent.
     begin = Time(Time(observation.begin.utc, precision=3).isot, format="isot", scale="utc", precision=3)
     end = Time(begin + TimeDelta(observation.exposure_time, format="sec"), precision=3)
     cards: Cards = {}
     # The translator takes MJD as the date of DET-ID's numbering and EXP-ID's scheme, so it must be a start too.
     for label, time in (("-STR", begin), ("", begin), ("-END", end)):
-        view = horizon(observation.ra, observation.dec, time)
+        view = horizon(right_ascension, declination, time)
         cards |= {
             f"UT{label}": time.isot[11:],
             f"HST{label}": Time(time - TimeDelta(36000, format="sec"), precision=3).isot[11:],
@@ -75,9 +76,9 @@ def exposure_cards(observation: Observation) -> Cards:
             f"ZD{label}": round(90 - view.altitude, 8),
             f"SECZ{label}": f"{airmass(view.altitude):.3f}",
         }
-    view = horizon(observation.ra, observation.dec, begin)
-    ra = sexagesimal(observation.ra / 15, 3, modulus=24)
-    dec = sexagesimal(observation.dec, 2, signed=True)
+    view = horizon(right_ascension, declination, begin)
+    ra = sexagesimal(right_ascension / 15, 3, modulus=24)
+    dec = sexagesimal(declination, 2, signed=True)
     return cards | {
         "DATE-OBS": begin.isot[:10],
         "AIRMASS": airmass(view.altitude),
@@ -97,7 +98,7 @@ def exposure_cards(observation: Observation) -> Cards:
         "TELFOCUS": "P_OPT2",
         "FOC-VAL": 3.7,
         **_CONDITIONS,
-        "INST-PA": _position_angle(observation.sky_angle),
+        "INST-PA": _position_angle(sky_angle),
         "EXP-ID": observation_id(observation.exposure, begin.mjd),
         "EXPTIME": float(observation.exposure_time),
         "OBJECT": observation.target,
@@ -167,7 +168,7 @@ def _position_angle(sky_angle: float) -> str:
 def _tangent_plane(observation: Observation, detector: Detector) -> Cards:
     """Make the nominal WCS: no distortion, pixels of the trimmed detector as they lie in the file."""
     amplifier = detector.amplifiers[0]
-    o, yaw = np.radians(observation.sky_angle), np.radians(detector.yaw_deg)
+    o, yaw = np.radians(observation.pointing[2]), np.radians(detector.yaw_deg)
     sky = np.array([[-np.cos(o), np.sin(o)], [np.sin(o), np.cos(o)]]) * _NOMINAL_SCALE / 3600
     turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]) * detector.pixel_mm
     x, y = detector.focal_to_pixel(0.0, 0.0)

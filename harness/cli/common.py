@@ -51,7 +51,7 @@ def find_dataset(plugins: Plugins, name: str) -> Dataset:
     plugins : `~harness.plugins.Plugins`
         Where datasets come from.
     name : `str`
-        ``ci_hsc``, ``path/to/manifest.toml`` or ``HSC``: the first dataset of that instrument.
+        ``ci_hsc``, ``path/to/manifest.toml`` or ``HSC``: the first dataset of that instrument, by name.
 
     Raises
     ------

@@ -91,7 +91,7 @@ def command(
 
 
 def _wanted(plugins: Plugins, names: tuple[str, ...], everything: bool) -> list[Dataset]:
-    """Return the datasets that the user named, each once."""
+    """Return the datasets that the user named, each once; an instrument stands for all of its datasets."""
     if everything and names:
         raise UsageError(f"--all together with {names[0]!r}", remedy="give names, or --all alone")
     if everything:
@@ -102,7 +102,11 @@ def _wanted(plugins: Plugins, names: tuple[str, ...], everything: bool) -> list[
         return found
     if not names:
         raise UsageError("nothing to run", remedy="name an instrument or a dataset, or give --all")
-    return list({d.name: d for d in (find_dataset(plugins, n) for n in names)}.values())
+    out: dict[str, Dataset] = {}
+    for name in names:
+        of_instrument = [d for d in all_datasets(plugins).values() if d.instrument == name]
+        out |= {d.name: d for d in of_instrument or [find_dataset(plugins, name)]}
+    return list(out.values())
 
 
 def _execute(

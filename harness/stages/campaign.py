@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Campaign", "merged_config", "with_needs"]
 
-EXPOSURES_IN = "defaults"
-"""The stage up to which a dataset is built that another one needs: its exposures can be found by then."""
-
 ONCE = "roundtrip"
 """The stage that is run for all datasets at once."""
 
@@ -112,7 +109,7 @@ class Campaign:
     fresh : `bool`, optional
         Build every stage again.
     whole : `bool`, optional
-        Process every dataset. By default only the last one is, and the exposures of the others are there for it.
+        Process every dataset. By default only the last one is, and the others are made ready for it.
     """
 
     def __init__(
@@ -168,7 +165,7 @@ class Campaign:
             if dataset is self.datasets[-1]:
                 yield runner, runner.stages(self._until)
                 return
-            last = runner.graph.trunk if self._whole else EXPOSURES_IN
+            last = runner.graph.trunk if self._whole else runner.graph.ready
             stages = runner.stages() if self._whole else runner.stages(last)
             yield runner, [s for s in stages if s.name != ONCE]
             if last not in runner.done:

@@ -11,6 +11,9 @@ from ..stage import Stage
 
 __all__ = ["StageGraph"]
 
+PROCESS = "process"
+"""The stage that runs an instrument's pipeline."""
+
 
 class StageGraph:
     """Stages, in an order in which each finds what it needs.
@@ -67,6 +70,12 @@ class StageGraph:
         """The last stage that others start from: its repository holds all that the dataset brings."""
         started_from = {s.extends for s in self.stages.values()}
         return [n for n in self.stages if n in started_from][-1]
+
+    @property
+    def ready(self) -> str:
+        """The stage after which pipelines can run: exposures and calibrations are there."""
+        process = self.stages.get(PROCESS)
+        return process.extends if process and process.extends else self.trunk
 
     def until(self, name: str | None) -> list[Stage]:
         """Return the stages up to and including one, or all of them, in order.

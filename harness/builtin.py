@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .verdicts import Check
 
 
-COMMANDS = ("run", "ingest", "checks", "defects", "datasets", "plugins", "doctor")
+COMMANDS = ("run", "ingest", "define_visits", "checks", "defects", "datasets", "plugins", "doctor")
 """Modules of `harness.cli`, each with a ``command``."""
 
 

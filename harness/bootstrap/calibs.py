@@ -1,6 +1,8 @@
-"""The stage that puts and certifies calibrations: bias, flat and defects by epoch, and the camera for ever.
+"""The stage that puts and certifies calibrations: bias, dark, flat and defects by epoch, and the camera for ever.
 
-Only detectors that the dataset has raw files of get a bias, a flat and defects; the camera has all of them.
+Only detectors that the dataset has raw files of get them; the camera has all detectors. What another dataset of the
+instrument has brought already, or exposures of the dataset will be made into, is left out. A dark is for cameras
+that take darks: those with the capability ``calibration-chain``.
 """
 
 from __future__ import annotations
@@ -27,27 +29,34 @@ from lsst.images import Image
 from lsst.images.fits import write as write_fits
 from lsst.images.serialization import ButlerInfo
 
+from ..errors import HarnessError
+from ..instrument.kit import Capability
 from ..simulate.calibration import DetectorCalibration
-from ..simulate.exposure import DARK_TYPES
+from ..simulate.light import DARK_TYPES
 
 if TYPE_CHECKING:
     from ..datasets.manifest import CalibrationEpoch
-    from ..instrument.camera import Rect
+    from ..instrument.camera import Camera, Rect
     from ..stage import StageContext
 
 __all__ = ["DATASET_TYPES", "defects_table", "epoch_timespan", "run"]
 
 DATASET_TYPES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "bias": (("instrument", "detector"), "ImageV2"),
+    "dark": (("instrument", "detector"), "ImageV2"),
     "flat": (("instrument", "detector", "physical_filter"), "ImageV2"),
     "defects": (("instrument", "detector"), "ArrowAstropy"),
     "camera": (("instrument",), "HarnessCamera"),
 }
 """Dimensions and storage class of the calibration dataset types."""
 
+Key = tuple[Any, ...]
+
 
 def run(context: StageContext) -> Mapping[str, Any]:
-    """Put and certify the calibrations of the dataset.
+    """Put and certify the calibrations of the dataset that are not certified already.
+
+    If the dataset's own exposures will make calibrations, defects and camera are all that is put here.
 
     Parameters
     ----------
@@ -58,6 +67,11 @@ def run(context: StageContext) -> Mapping[str, Any]:
     -------
     facts : `~collections.abc.Mapping`
         ``collection``, ``runs`` (by epoch), ``camera_run`` and ``datasets`` (number by dataset type).
+
+    Raises
+    ------
+    HarnessError
+        If camera or defects are there with other content.
     """
     dataset, kit = context.dataset, context.kit
     instrument = kit.instrument_class()
@@ -65,29 +79,89 @@ def run(context: StageContext) -> Mapping[str, Any]:
     filters = sorted({o.physical_filter for o in dataset.observations if o.observation_type not in DARK_TYPES})
     collection = instrument.makeCalibrationCollectionName()
     unbounded = instrument.makeUnboundedCalibrationRunName()
-    counts = dict.fromkeys(DATASET_TYPES, 0)
+    names = _simulated(context)
+    counts = dict.fromkeys((*names, "camera"), 0)
     runs: dict[str, str] = {}
     with context.butler() as butler:
         types = {
             name: DatasetType(name, dimensions, storage_class, universe=butler.dimensions, isCalibration=True)
             for name, (dimensions, storage_class) in DATASET_TYPES.items()
+            if name in counts
         }
         for dataset_type in types.values():
             butler.registry.registerDatasetType(dataset_type)
         butler.collections.register(collection, CollectionType.CALIBRATION)
         butler.collections.register(unbounded, CollectionType.RUN)
-        ref = butler.put(camera, types["camera"], instrument=kit.name, run=unbounded)
-        butler.registry.certify(collection, [ref], Timespan(None, None))
-        counts["camera"] += 1
+        counts["camera"] += _put_camera(butler, camera, types["camera"], kit.name, unbounded, collection)
         for epoch in dataset.calibrations:
             context.progress(f"epoch {epoch.label}: {len(dataset.detectors)} detectors")
             runs[epoch.label] = instrument.makeCalibrationCollectionName("simulated", epoch.label)
             truths = [DetectorCalibration(dataset.seed, camera.name, camera[d], epoch.label) for d in dataset.detectors]
-            refs = _Epoch(butler, kit.name, types, runs[epoch.label]).put(truths, filters, context.outputs)
+            there = _certified(butler, names, collection, epoch_timespan(epoch))
+            _same_defects(butler, kit.name, truths, there)
+            refs = _Epoch(butler, kit.name, types, runs[epoch.label], there).put(truths, filters, context.outputs)
             butler.registry.certify(collection, refs, epoch_timespan(epoch))
             for ref in refs:
                 counts[ref.datasetType.name] += 1
     return {"collection": collection, "runs": runs, "camera_run": unbounded, "datasets": counts}
+
+
+def _simulated(context: StageContext) -> tuple[str, ...]:
+    """Return the types of calibrations that are simulated here, rather than made of exposures later."""
+    if Capability.CALIBRATION_CHAIN in context.kit.applicable(context.dataset):
+        return ("defects",)
+    if Capability.CALIBRATION_CHAIN in context.kit.capabilities:
+        return ("bias", "dark", "flat", "defects")
+    return ("bias", "flat", "defects")
+
+
+def _put_camera(
+    butler: Butler, camera: Camera, dataset_type: DatasetType, instrument: str, run: str, collection: str
+) -> int:
+    """Put and certify the camera; return how many were put."""
+    ref = butler.find_dataset(dataset_type, instrument=instrument, collections=run)
+    if ref is None:
+        ref = butler.put(camera, dataset_type, instrument=instrument, run=run)
+        butler.registry.certify(collection, [ref], Timespan(None, None))
+        return 1
+    if butler.get(ref) != camera:
+        raise HarnessError(
+            f"the camera of {instrument} in {run} is another one",
+            remedy="give all datasets of an instrument that share a repository the same scale",
+            code="camera-differs",
+        )
+    return 0
+
+
+def _certified(
+    butler: Butler, names: tuple[str, ...], collection: str, timespan: Timespan
+) -> Mapping[tuple[str, Key], DatasetRef]:
+    """Return what is certified at some time of a span, by dataset type and data ID."""
+    return {
+        (name, a.ref.dataId.required_values): a.ref
+        for name in names
+        for a in butler.registry.queryDatasetAssociations(
+            name, collection, collectionTypes={CollectionType.CALIBRATION}
+        )
+        if a.timespan is not None and a.timespan.overlaps(timespan)
+    }
+
+
+def _same_defects(
+    butler: Butler,
+    instrument: str,
+    truths: list[DetectorCalibration],
+    there: Mapping[tuple[str, Key], DatasetRef],
+) -> None:
+    """Refuse to add to the calibrations of a detector that was simulated differently."""
+    for truth in truths:
+        ref = there.get(("defects", (instrument, truth.detector.id)))
+        if ref is not None and not (butler.get(ref) == defects_table(truth.defects)).all():
+            raise HarnessError(
+                f"detector {truth.detector.id} of {instrument} has other defects in {ref.run}",
+                remedy="give all datasets of an instrument that share a repository the same seed and epochs",
+                code="defects-differ",
+            )
 
 
 def epoch_timespan(epoch: CalibrationEpoch) -> Timespan:
@@ -121,6 +195,10 @@ class _Epoch:
     instrument: str
     types: Mapping[str, DatasetType]
     run: str
+    there: Mapping[tuple[str, Key], DatasetRef]
+
+    def _wanted(self, name: str, *more: Any) -> bool:
+        return name in self.types and (name, (self.instrument, *more)) not in self.there
 
     def put(self, truths: list[DetectorCalibration], filters: list[str], scratch: Path) -> list[DatasetRef]:
         self.butler.collections.register(self.run, CollectionType.RUN)
@@ -129,7 +207,8 @@ class _Epoch:
             files = [file for truth in truths for file in self._images(truth, filters, Path(folder))]
             # Written uncompressed and ingested, because a put always compresses: four times slower for pixels that
             # are mostly noise, of which compression takes a tenth.
-            self.butler.ingest(*files, transfer="move")
+            if files:
+                self.butler.ingest(*files, transfer="move")
             tables = [
                 self.butler.put(
                     defects_table(truth.defects),
@@ -139,15 +218,20 @@ class _Epoch:
                     run=self.run,
                 )
                 for truth in truths
+                if self._wanted("defects", truth.detector.id)
             ]
         return [ref for file in files for ref in file.refs] + tables
 
     def _images(self, truth: DetectorCalibration, filters: list[str], folder: Path) -> Iterator[FileDataset]:
         key = {"instrument": self.instrument, "detector": truth.detector.id}
-        yield self._image("bias", key, Image(truth.bias_frame(), unit=u.adu), folder)
+        if self._wanted("bias", truth.detector.id):
+            yield self._image("bias", key, Image(truth.bias_frame(), unit=u.adu), folder)
+        if self._wanted("dark", truth.detector.id):
+            yield self._image("dark", key, Image(truth.dark_frame(), unit=u.electron / u.s), folder)
         for name in filters:
-            image = Image(truth.flat_frame(name), unit=u.dimensionless_unscaled)
-            yield self._image("flat", key | {"physical_filter": name}, image, folder)
+            if self._wanted("flat", truth.detector.id, name):
+                image = Image(truth.flat_frame(name), unit=u.dimensionless_unscaled)
+                yield self._image("flat", key | {"physical_filter": name}, image, folder)
 
     def _image(self, name: str, key: Mapping[str, Any], image: Image, folder: Path) -> FileDataset:
         data_id = self.butler.registry.expandDataId(key)

@@ -17,6 +17,7 @@ FAMILIES = (
     "geometry",
     "skymaps",
     "visits",
+    "snaps",
     "calibrations",
     "chains",
     "collection_checks",

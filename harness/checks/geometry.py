@@ -10,7 +10,8 @@ import numpy as np
 
 from ..instrument.kit import Capability
 from ..instrument.pointing import Pointing
-from ..sky.regions import unit_vectors
+from ..sky.regions import hull, unit_vectors
+from ..sky.regions import vertices as sky_vertices
 from ..verdicts import Check, Finding, check
 from .records import by_key, exposures_of_visits, known_instruments, look_record, look_rows, records, spread
 from .regions import excesses, hull_excess, vertices
@@ -149,28 +150,29 @@ def detector_regions_complete(context: CheckContext) -> Iterator[Finding]:
 
 @check(
     "geometry.detector-regions",
-    title="Detector regions are where the camera and the pointing of the exposure put them",
+    title="Detector regions are where the camera and the pointings of the exposures put them",
     after="visits",
     needs=VISITS,
 )
 def detector_regions(context: CheckContext) -> Iterator[Finding]:
     """Regions are computed once and then believed: a wrong sky angle or flip sends pixels into the wrong patches.
 
-    A region must contain the detector itself and stay within the detector padded by twice what the instrument
-    pads, so that pointings refined from headers pass and wrong ones do not.
+    A region must contain the detector itself, at the pointing of every snap, and stay within the detector padded by
+    twice what the instrument pads, so that pointings refined from headers pass and wrong ones do not.
     """
     exposures = exposures_of_visits(context)
     for name, kit in known_instruments(context).items():
         inner, outer = _footprint(kit.camera, 0.0), _footprint(kit.camera, 2.0 * kit.visit_padding)
         for key, found in _regions(context).items():
-            pointing = _pointing(exposures.get(key, []), kit.camera.sky_parity) if key[0] == name else None
+            pointings = _pointings(exposures.get(key, []), kit.camera.sky_parity) if key[0] == name else []
             common = sorted(found.keys() & inner.keys())
-            if pointing is None or not common:
+            if not pointings or not common:
                 continue
             context.examined(len(common))
-            least, most = _on_sky(pointing, inner, common), _on_sky(pointing, outer, common)
+            least, most = _on_sky(pointings, inner, common), _on_sky(pointings, outer, common)
             seen = [found[d] for d in common]
-            short, far = excesses(seen, list(least)), excesses([_ordered(p) for p in most], seen)
+            limits = [_ordered(p) if len(pointings) == 1 else sky_vertices(hull(p)) for p in most]
+            short, far = excesses(seen, list(least)), excesses(limits, seen)
             for detector, missing, beyond in zip(common, short, far, strict=True):
                 if max(missing, beyond) > ROUNDING:
                     data_id = {"instrument": name, "visit": key[1], "detector": detector}
@@ -180,8 +182,10 @@ def detector_regions(context: CheckContext) -> Iterator[Finding]:
                         data_id=data_id,
                         where="visit_detector_region.region",
                         seen=f'{max(missing, beyond) / ARCSEC:.1f}" off',
-                        expected=f"around RA {pointing.ra:.5f}°, Dec {pointing.dec:.5f}°, "
-                        f"sky angle {pointing.sky_angle:.2f}°",
+                        expected="around "
+                        + " and ".join(
+                            f"RA {p.ra:.5f}°, Dec {p.dec:.5f}°, sky angle {p.sky_angle:.2f}°" for p in pointings
+                        ),
                         look=look_record("visit_detector_region", data_id),
                     )
 
@@ -195,21 +199,18 @@ def _footprint(camera: Camera, padding: float) -> Mapping[int, tuple[Floats, Flo
     return out
 
 
-def _pointing(exposures: list[DimensionRecord], parity: int) -> Pointing | None:
-    """Return the pointing of a visit; `None` if it has none, or its exposures point differently."""
-    values = {(e.tracking_ra, e.tracking_dec, e.sky_angle) for e in exposures}
-    if len(values) != 1:
-        return None
-    ra, dec, angle = values.pop()
-    return None if None in (ra, dec, angle) else Pointing(ra, dec, angle, parity)
+def _pointings(exposures: list[DimensionRecord], parity: int) -> list[Pointing]:
+    """Return the different pointings of a visit; none if one of its exposures has none."""
+    values = sorted({(e.tracking_ra, e.tracking_dec, e.sky_angle) for e in exposures}, key=str)
+    return [] if any(None in v for v in values) else [Pointing(*v, parity) for v in values]
 
 
-def _on_sky(pointing: Pointing, footprint: Mapping[int, tuple[Floats, Floats]], detectors: list[int]) -> Floats:
-    """Return the corners of some detectors as unit vectors, shape (detector, corner, 3)."""
+def _on_sky(pointings: list[Pointing], footprint: Mapping[int, tuple[Floats, Floats]], detectors: list[int]) -> Floats:
+    """Return the corners of some detectors at all pointings as unit vectors, shape (detector, corner, 3)."""
     fx = np.array([footprint[d][0] for d in detectors])
     fy = np.array([footprint[d][1] for d in detectors])
-    ra, dec = pointing.field_to_sky(fx.ravel(), fy.ravel())
-    return unit_vectors(ra, dec).reshape(*fx.shape, 3)
+    places = [p.field_to_sky(fx.ravel(), fy.ravel()) for p in pointings]
+    return np.concatenate([unit_vectors(ra, dec).reshape(*fx.shape, 3) for ra, dec in places], axis=1)
 
 
 def _ordered(polygon: Floats) -> Floats:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..instrument.kit import Capability
+from ..instrument.visits import first_snap_number
 from ..verdicts import Check, Finding, check
-from .records import by_key, known_instruments, look_record, records
+from .records import by_key, exposures_of_visits, known_instruments, look_record, records
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def seq_num_unique(context: CheckContext) -> Iterator[Finding]:
             )
 
 
-def _beyond(context: CheckContext, element: str, limit: str, *, inclusive: bool) -> Iterator[Finding]:
+def _beyond(
+    context: CheckContext, element: str, limit: str, *, inclusive: bool, sources: Mapping[Any, int] | None = None
+) -> Iterator[Finding]:
+    """Compare ids with a limit, and in place of an id (by instrument and id) the source that it is made from."""
     instruments = by_key(context, "instrument")
     for record in records(context, element):
         owner = instruments.get((record.instrument,))
@@ -86,7 +90,8 @@ def _beyond(context: CheckContext, element: str, limit: str, *, inclusive: bool)
         if most is None:
             continue
         context.examined()
-        if record.id < 0 or record.id > most or (record.id == most and not inclusive):
+        number = (sources or {}).get((record.instrument, record.id), record.id)
+        if number < 0 or number > most or (number == most and not inclusive):
             yield Finding(
                 f"{element} {record.id} lies outside the range that {record.instrument} declares",
                 data_id={"instrument": record.instrument, element: record.id},
@@ -119,9 +124,15 @@ def exposure_max(context: CheckContext) -> Iterator[Finding]:
 def visit_max(context: CheckContext) -> Iterator[Finding]:
     """Packed ids of sources reserve as many bits as visit_max needs.
 
-    Visits of a first snap get a longer id than their exposure; the declared maximum must leave room for them.
+    The one-to-one visit of the first of several snaps has the id of its exposure with a 9 before it, from which packers
+    take it off again: of such a visit, the exposure's id must lie within the range.
     """
-    yield from _beyond(context, "visit", "visit_max", inclusive=True)
+    firsts = {
+        (name, number): found[0].id
+        for (name, number), found in exposures_of_visits(context).items()
+        if len(found) == 1 and number == first_snap_number(found[0].id)
+    }
+    yield from _beyond(context, "visit", "visit_max", inclusive=True, sources=firsts)
 
 
 @check(
@@ -280,7 +291,7 @@ def _key_columns(element: Any) -> list[str]:
 
 @check(
     "identifiers.day-obs",
-    title="Every day_obs is a date, and a visit has that of its exposures",
+    title="Every day_obs is a date, and a visit has that of its first exposure",
     after="ingest",
 )
 def day_obs(context: CheckContext) -> Iterator[Finding]:
@@ -301,20 +312,22 @@ def day_obs(context: CheckContext) -> Iterator[Finding]:
                     expected="YYYYMMDD",
                     look=look_record(element, data_id),
                 )
-    exposures, visits = by_key(context, "exposure"), by_key(context, "visit")
-    for row in records(context, "visit_definition"):
-        exposure, visit = exposures.get((row.instrument, row.exposure)), visits.get((row.instrument, row.visit))
-        if exposure is not None and visit is not None:
-            context.examined()
-            if exposure.day_obs != visit.day_obs:
-                yield Finding(
-                    f"visit {row.visit} and its exposure {row.exposure} are of different days",
-                    data_id={"instrument": row.instrument, "visit": row.visit, "exposure": row.exposure},
-                    where="visit.day_obs",
-                    seen=str(visit.day_obs),
-                    expected=str(exposure.day_obs),
-                    look=look_record("visit", {"instrument": row.instrument, "visit": row.visit}),
-                )
+    visits = by_key(context, "visit")
+    for key, exposures in exposures_of_visits(context).items():
+        visit = visits.get(key)
+        if visit is None:
+            continue
+        context.examined()
+        first = min(exposures, key=lambda e: e.day_obs)
+        if first.day_obs != visit.day_obs:
+            yield Finding(
+                f"visit {key[1]} and its exposure {first.id} are of different days",
+                data_id={"instrument": key[0], "visit": key[1], "exposure": first.id},
+                where="visit.day_obs",
+                seen=str(visit.day_obs),
+                expected=str(first.day_obs),
+                look=look_record("visit", {"instrument": key[0], "visit": key[1]}),
+            )
 
 
 CHECKS: tuple[Check, ...] = (

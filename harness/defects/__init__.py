@@ -16,6 +16,7 @@ FAMILIES = (
     "geometry",
     "skymaps",
     "visits",
+    "snaps",
     "calibrations",
     "collections",
     "datastore",

@@ -17,10 +17,10 @@ from lsst.pipe.base import (
     connectionTypes,
 )
 
-from ..instrument.assembly import amplifier_views
 from . import names, pixels
 from .cache import shared
 from .planes import VISIT_SCHEMA
+from .signature import dark_seconds, trim
 
 if TYPE_CHECKING:
     from astropy.table import Table
@@ -58,6 +58,13 @@ class IsrConnections(PipelineTaskConnections, dimensions=("instrument", "exposur
         dimensions=_DETECTOR,
         isCalibration=True,
     )
+    dark = connectionTypes.PrerequisiteInput(
+        doc="Dark current (electrons per second).",
+        name=names.DARK,
+        storageClass="ImageV2",
+        dimensions=_DETECTOR,
+        isCalibration=True,
+    )
     flat = connectionTypes.PrerequisiteInput(
         doc="Relative response to light.",
         name=names.FLAT,
@@ -79,6 +86,11 @@ class IsrConnections(PipelineTaskConnections, dimensions=("instrument", "exposur
         dimensions=("instrument", "exposure", "detector"),
     )
 
+    def __init__(self, *, config: IsrConfig | None = None) -> None:
+        super().__init__(config=config)
+        if config is not None and not config.doDark:
+            del self.dark
+
 
 class IsrConfig(PipelineTaskConfig, pipelineConnections=IsrConnections):
     """Configuration of `IsrTask`."""
@@ -86,6 +98,7 @@ class IsrConfig(PipelineTaskConfig, pipelineConnections=IsrConnections):
     overscanOrder = RangeField[int](
         doc="Order of the polynomial fitted to an amplifier's overscan.", default=1, min=0, max=10
     )
+    doDark = Field[bool](doc="Subtract the dark current?", default=False)
     doCosmicRays = Field[bool](doc="Look for cosmic rays?", default=True)
     cosmicRayThreshold = RangeField[float](doc="Significance of a cosmic ray's sharpest pixel.", default=6.0, min=1.0)
     minFwhm = RangeField[float](
@@ -94,7 +107,7 @@ class IsrConfig(PipelineTaskConfig, pipelineConnections=IsrConnections):
 
 
 class IsrTask(PipelineTask):
-    """Subtract overscan and bias, convert to electrons, divide by the flat, mask what is no measurement."""
+    """Subtract overscan, bias and dark, convert to electrons, divide by the flat, mask what is no measurement."""
 
     ConfigClass = IsrConfig
     _DefaultName = "isr"
@@ -108,7 +121,9 @@ class IsrTask(PipelineTask):
         inputs["camera"] = shared(inputs["camera"])
         butlerQC.put(self.run(**inputs), outputRefs)
 
-    def run(self, *, raw: Raw, camera: Camera, bias: Image, flat: Image, defects: Table) -> Struct:
+    def run(
+        self, *, raw: Raw, camera: Camera, bias: Image, flat: Image, defects: Table, dark: Image | None = None
+    ) -> Struct:
         """Process one detector.
 
         Parameters
@@ -121,6 +136,8 @@ class IsrTask(PipelineTask):
             Calibrations, trimmed.
         defects : `astropy.table.Table`
             Boxes of bad pixels.
+        dark : `lsst.images.Image`, optional
+            Dark current (electrons per second), trimmed.
 
         Returns
         -------
@@ -132,23 +149,13 @@ class IsrTask(PipelineTask):
         HarnessError
             If the raw image has not the shape that the camera says.
         """
-        detector = camera[raw.detector.id]
-        shape = (detector.ny, detector.nx)
-        image = np.empty(shape, np.float32)
-        read_variance = np.empty(shape, np.float32)
-        gain = np.empty(shape, np.float32)
-        saturated = np.zeros(shape, bool)
-        for view in amplifier_views(raw.image.array, detector):
-            amplifier, here = view.amplifier, view.amplifier.bbox.slices
-            level = pixels.overscan_level(np.asarray(view.serial_overscan, np.float64), self.config.overscanOrder)
-            image[here] = view.data - level
-            gain[here] = amplifier.gain
-            read_variance[here] = amplifier.read_noise**2
-            saturated[here] = view.data >= amplifier.saturation
-        image = (image - bias.array) * gain
-        variance = (np.maximum(image, 0.0) + read_variance) / flat.array**2
+        trimmed = trim(raw, camera[raw.detector.id], self.config.overscanOrder)
+        image = (trimmed.image - bias.array) * trimmed.gain
+        if dark is not None:
+            image -= dark.array * np.float32(dark_seconds(raw.obs_info))
+        variance = (np.maximum(image, 0.0) + trimmed.read_variance) / flat.array**2
         image /= flat.array
-        return Struct(post_isr_image=self._masked(raw, image, variance, saturated, defects))
+        return Struct(post_isr_image=self._masked(raw, image, variance, trimmed.saturated, defects))
 
     def _masked(self, raw: Raw, image: Any, variance: Any, saturated: Any, defects: Table) -> MaskedImage:
         from astropy import units

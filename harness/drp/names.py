@@ -15,6 +15,10 @@ __all__ = [
     "COADD_PEAKS",
     "COADD_PREDETECTION",
     "COADD_SELECTION",
+    "CP_BIAS",
+    "CP_DARK",
+    "CP_FLAT",
+    "DARK",
     "DEFECTS",
     "FLAT",
     "FORCED",
@@ -33,8 +37,12 @@ __all__ = [
 ]
 
 RAW = "raw"
-CAMERA, BIAS, FLAT, DEFECTS = "camera", "bias", "flat", "defects"
+CAMERA, BIAS, DARK, FLAT, DEFECTS = "camera", "bias", "dark", "flat", "defects"
 SKY_MAP = "skyMap"
+
+CP_BIAS, CP_DARK, CP_FLAT = "cpBiasProc", "cpDarkProc", "cpFlatProc"
+"""{instrument, exposure, detector}: a bias, dark or flat exposure, trimmed and corrected with what comes before it
+in the chain."""
 
 POST_ISR = "post_isr_image"
 """{instrument, exposure, detector}: trimmed, bias-subtracted, flat-fielded image (electrons)."""

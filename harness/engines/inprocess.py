@@ -14,7 +14,7 @@ from pathlib import Path
 from .base import EngineResult, PipelineRun
 from .outcome import LOG_OPTIONS, failure
 
-__all__ = ["InProcessEngine"]
+__all__ = ["InProcessEngine", "own_logging"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,7 @@ class InProcessEngine:
         offset = log.stat().st_size if log.exists() else 0
         code, tail = 0, ""
         arguments = [*LOG_OPTIONS, str(log), *request.arguments()]
-        with _own_logging(), _rare_garbage_collection(), log.open("a", encoding="utf-8") as stream:
+        with own_logging(), _rare_garbage_collection(), log.open("a", encoding="utf-8") as stream:
             with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
                 try:
                     code = int(cli.main(arguments, prog_name="pipetask", standalone_mode=False) or 0)
@@ -79,7 +79,7 @@ def _rare_garbage_collection() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _own_logging() -> Iterator[None]:
+def own_logging() -> Iterator[None]:
     """Let the command set up logging as it likes, and put back what was there before.
 
     It replaces (and closes) the root handlers, sets levels, captures warnings and can be set up only once.

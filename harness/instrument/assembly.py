@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from ..errors import HarnessError
 if TYPE_CHECKING:
     from .camera import Amplifier, Detector, Rect
 
-__all__ = ["AmplifierView", "amplifier_views", "assemble"]
+__all__ = ["AmplifierView", "amplifier_views", "assemble", "raw_mosaic", "raw_shape", "require_pixels"]
 
 Pixels = np.ndarray[Any, np.dtype[Any]]
 
@@ -40,6 +40,66 @@ class AmplifierView:
     parallel_overscan: Pixels
 
 
+def raw_shape(detector: Detector) -> tuple[int, int]:
+    """Return rows and columns of a detector's raw image (`tuple` [`int`, `int`])."""
+    boxes = [a.raw_bbox for a in detector.amplifiers]
+    return max(b.y0 + b.ny for b in boxes), max(b.x0 + b.nx for b in boxes)
+
+
+def require_pixels(pixels: Mapping[str, Pixels], detector: Detector) -> None:
+    """Refuse pixels that are not those of a detector's amplifiers.
+
+    Parameters
+    ----------
+    pixels : `~collections.abc.Mapping` [`str`, `numpy.ndarray`]
+        Raw pixels of each amplifier by name.
+    detector : `~harness.instrument.camera.Detector`
+        The detector, binned as the pixels are.
+
+    Raises
+    ------
+    HarnessError
+        If an amplifier's are missing or have another shape than (raw_bbox.ny, raw_bbox.nx).
+    """
+    for amplifier in detector.amplifiers:
+        box = amplifier.raw_bbox
+        given = pixels.get(amplifier.name)
+        if given is None or given.shape != (box.ny, box.nx):
+            raise HarnessError(
+                f"amplifier {amplifier.name} of detector {detector.name} "
+                + ("has no pixels" if given is None else f"has pixels of shape {given.shape}"),
+                remedy=f"give an array of shape {(box.ny, box.nx)}",
+                code="raw-pixels",
+            )
+
+
+def raw_mosaic(pixels: Mapping[str, Pixels], detector: Detector) -> Pixels:
+    """Put the amplifiers of a detector beside each other, as they are read out.
+
+    Parameters
+    ----------
+    pixels : `~collections.abc.Mapping` [`str`, `numpy.ndarray`]
+        Raw pixels of each amplifier by name, shape (raw_bbox.ny, raw_bbox.nx), all of one type.
+    detector : `~harness.instrument.camera.Detector`
+        The detector, binned as the pixels are.
+
+    Returns
+    -------
+    raw : `numpy.ndarray`
+        New array of shape `raw_shape`.
+
+    Raises
+    ------
+    HarnessError
+        If an amplifier's pixels are missing or have another shape.
+    """
+    require_pixels(pixels, detector)
+    raw = np.zeros(raw_shape(detector), dtype=next(iter(pixels.values())).dtype)
+    for amplifier in detector.amplifiers:
+        raw[amplifier.raw_bbox.slices] = pixels[amplifier.name]
+    return raw
+
+
 def amplifier_views(raw: Pixels, detector: Detector) -> Iterator[AmplifierView]:
     """Yield the sections of each amplifier.
 
@@ -55,8 +115,7 @@ def amplifier_views(raw: Pixels, detector: Detector) -> Iterator[AmplifierView]:
     HarnessError
         If the array is too small to hold the detector's amplifiers.
     """
-    nx = max(a.raw_bbox.x0 + a.raw_bbox.nx for a in detector.amplifiers)
-    ny = max(a.raw_bbox.y0 + a.raw_bbox.ny for a in detector.amplifiers)
+    ny, nx = raw_shape(detector)
     if raw.shape != (ny, nx):
         raise HarnessError(
             f"raw image of detector {detector.name} is {raw.shape[1]} × {raw.shape[0]} pixels",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lsst.daf.butler import Registry
 
     from .camera import Camera
+    from .dispersion import Disperser
 
 __all__ = ["HarnessInstrument"]
 
@@ -36,6 +37,10 @@ class HarnessInstrument(Instrument):
     translatorClass: ClassVar[type[MetadataTranslator] | None] = None
     """Translator of its headers, if it is not the one that is found from them."""
 
+    observing_day_is_date: ClassVar[bool] = False
+    """Whether headers give the date on which an exposure began as its day, whatever the hour; the exposure may then
+    lie up to a day before the span of its day."""
+
     raw_definition = ("raw", ("instrument", "exposure", "detector"), "HarnessRaw")
 
     @classmethod
@@ -49,6 +54,25 @@ class HarnessInstrument(Instrument):
     def filters(cls) -> Mapping[str, str]:
         """Return the band of each physical filter (`~collections.abc.Mapping` [`str`, `str`])."""
         raise NotImplementedError
+
+    @classmethod
+    def disperser(cls, physical_filter: str) -> Disperser | None:  # noqa: ARG003
+        """Return what disperses the light that comes through a filter.
+
+        Pipeline tasks ask for it by way of the instrument's record. Instruments with the capability ``spectra``
+        override it.
+
+        Parameters
+        ----------
+        physical_filter : `str`
+            Filter, as in the dimension of that name.
+
+        Returns
+        -------
+        disperser : `~harness.instrument.dispersion.Disperser` or `None`
+            `None` if nothing disperses: the image is a direct one.
+        """
+        return None
 
     @classmethod
     def records(cls) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -15,6 +15,7 @@ import pydantic
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import HarnessError, nearest
+from .optics import Optics
 
 __all__ = ["Amplifier", "Camera", "Detector", "PolynomialDistortion", "Purpose", "RadialDistortion", "Rect"]
 
@@ -51,9 +52,11 @@ class Rect(_Model):
 
 
 class Amplifier(_Model):
-    """One amplifier: where its pixels lie in the raw file and in the trimmed detector.
+    """One amplifier: where its pixels lie in the raw image and in the trimmed detector.
 
-    All ``raw_*`` boxes count from the first pixel of the HDU that holds the amplifier.
+    All ``raw_*`` boxes count from the first pixel of the detector's raw image. If the amplifiers lie in one HDU, that
+    is its image. If each has an HDU of its own, it is what reading makes of them: every HDU, not turned, put at its
+    ``raw_bbox``; boxes in the HDU are those less the corner of ``raw_bbox``.
     """
 
     name: str
@@ -65,9 +68,10 @@ class Amplifier(_Model):
     raw_parallel_overscan: Rect | None = None
     raw_prescan: Rect | None = None
     flip_x: bool = False
-    """Whether columns are mirrored between the raw file and the assembled detector."""
+    """Whether columns are mirrored between the raw image and the assembled detector."""
     flip_y: bool = False
-    hdu: int = 0
+    extension: str = ""
+    """EXTNAME of the HDU that holds this amplifier alone; empty if all lie in one HDU."""
     gain: float
     """Electrons per ADU."""
     read_noise: float
@@ -192,6 +196,8 @@ class Camera(_Model):
         From measured to undistorted focal-plane positions.
     sky_parity : `int`
         Sign s in ξ = s·cos(o)·fx + sin(o)·fy (o the sky angle); -1 for most cameras.
+    optics : `~harness.instrument.optics.Optics`, optional
+        What is needed to work with images that are out of focus.
     source : `str`
         Where the numbers come from.
     """
@@ -201,6 +207,7 @@ class Camera(_Model):
     distortion: Annotated[RadialDistortion | PolynomialDistortion, pydantic.Field(discriminator="kind")]
     sky_parity: Literal[-1, 1] = -1
     detectors: tuple[Detector, ...]
+    optics: Optics | None = None
     source: str
 
     @cached_property

@@ -1,16 +1,21 @@
-"""Reader of raw files for the Butler, common to the instruments whose raws are one image HDU."""
+"""Reader of raw files for the Butler: one image HDU, or one for each amplifier."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lsst.daf.butler import FormatterV2
 
+from ..errors import HarnessError
+from .assembly import raw_mosaic
 from .headers import Header, read_header
 from .lsst_detector import lsst_detector, sky_projection
 from .pointing import Pointing
 from .raw import Raw
+from .structure import StructureProblem, image_hdu, structure_problems
 
 if TYPE_CHECKING:
     from astro_metadata_translator import MetadataTranslator, ObservationInfo
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from lsst.resources import ResourcePath
 
     from .camera import Camera
+    from .camera import Detector as Geometry
 
 __all__ = ["RawFormatter"]
 
@@ -30,6 +36,9 @@ class RawFormatter(FormatterV2):
 
     Subclasses name the `translator` and the `camera`. Components other than the image are made from the header,
     of which only the first bytes of the file are read, remote or not.
+
+    If the camera's amplifiers have HDUs of their own, the image is the mosaic of them that
+    `~harness.instrument.camera.Amplifier` describes.
     """
 
     translator: ClassVar[type[MetadataTranslator]]
@@ -45,6 +54,29 @@ class RawFormatter(FormatterV2):
         """Return the camera with its pixels binned (`~harness.instrument.camera.Camera`)."""
         raise NotImplementedError
 
+    @classmethod
+    def check_structure(cls, headers: Sequence[Mapping[str, Any]], detector: int) -> list[StructureProblem]:
+        """Say in which HDUs a file is not one of a detector, from its headers alone.
+
+        Parameters
+        ----------
+        headers : `~collections.abc.Sequence` [`~collections.abc.Mapping`]
+            Headers of all HDUs.
+        detector : `int`
+            Id of the detector.
+
+        Raises
+        ------
+        HarnessError
+            If there is no such detector, or the camera cannot be binned as the file says it is.
+        """
+        return structure_problems(headers, cls._geometry(_scale(headers[0]), detector))
+
+    @classmethod
+    @lru_cache(maxsize=1024)
+    def _geometry(cls, scale: int, detector: int) -> Geometry:
+        return cls.camera(scale)[detector]
+
     def read_from_uri(self, uri: ResourcePath, component: str | None = None, expected_size: int = -1) -> Any:  # noqa: ARG002
         """Read a component from the header; leave what needs pixels to `read_from_local_file`."""
         if component in (None, "image"):
@@ -53,14 +85,15 @@ class RawFormatter(FormatterV2):
 
     def read_from_local_file(self, path: str, component: str | None = None, expected_size: int = -1) -> Any:  # noqa: ARG002
         """Read everything, or one component."""
-        if component == "image":
-            return self._image(path)
         header = self._header(path)
-        if component is not None:
+        if component not in (None, "image"):
             return self._from_header(header, path, component)
         info = self._translate(header, path)
+        image = self._image(path, self._geometry(_scale(header), int(info.detector_num)))
+        if component == "image":
+            return image
         return Raw(
-            image=self._image(path),
+            image=image,
             header=header,
             detector=self._detector(header, info),
             wcs=self._wcs(header, info),
@@ -93,14 +126,24 @@ class RawFormatter(FormatterV2):
         # A copy, because ObservationInfo corrects headers in place, once more.
         return ObservationInfo(dict(header), filename=name, translator_class=self.translator, quiet=True)
 
-    def _image(self, path: str) -> Image:
+    def _image(self, path: str, geometry: Geometry) -> Image:
         from astropy import units
         from astropy.io import fits
         from lsst.images import Image
 
         with fits.open(path, memmap=False) as hdus:
-            # A tile-compressed image lies in the first extension.
-            return Image(hdus[0 if hdus[0].header["NAXIS"] else 1].data, unit=units.adu)
+            headers = [_read(path, str(i), lambda hdu=hdu: hdu.header) for i, hdu in enumerate(hdus)]
+            if problems := structure_problems(headers, geometry):
+                raise HarnessError(
+                    f"raw {path} is not one of detector {geometry.name}: {problems[0]}",
+                    remedy=f"{len(problems) - 1} more problems" if len(problems) > 1 else "",
+                    code="raw-structure",
+                )
+            if not geometry.amplifiers[0].extension:
+                hdu = hdus[image_hdu(headers) or 0]
+                return Image(_read(path, "0", lambda: hdu.data), unit=units.adu)
+            pixels = {a.name: _read(path, a.extension, lambda a=a: hdus[a.extension].data) for a in geometry.amplifiers}
+            return Image(raw_mosaic(pixels, geometry), unit=units.adu)
 
     def _detector(self, header: Header, info: ObservationInfo) -> Detector:
         return lsst_detector(self.camera(_scale(header)), int(info.detector_num), visit=info.visit_id)
@@ -118,5 +161,22 @@ class RawFormatter(FormatterV2):
         return sky_projection(camera, int(info.detector_num), pointing, visit=info.visit_id)
 
 
-def _scale(header: Header) -> int:
-    return int(header.get("SIMSCALE", 1))
+def _scale(header: Mapping[str, Any]) -> int:
+    value = header.get("SIMSCALE", 1)
+    if type(value) is not int:
+        raise HarnessError(f"header key SIMSCALE is {value!r}", remedy="it is the binning, a whole number")
+    return value
+
+
+def _read(path: str, extension: str, what: Callable[[], Any]) -> Any:
+    """Read something of an extension; astropy and its decompressors raise anything on damaged bytes."""
+    try:
+        return what()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise HarnessError(
+            f"extension {extension} of raw {path} cannot be read: {type(error).__name__}: {error}",
+            remedy="the file is damaged: fetch it again",
+            code="raw-structure",
+        ) from error

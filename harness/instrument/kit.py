@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..datasets.manifest import Dataset
     from ..datasets.observations import Observation
     from .camera import Camera, Detector
+    from .dispersion import Disperser
+    from .visits import VisitGrouping
 
 __all__ = ["Capability", "InstrumentKit", "RawSimulator", "RawWriter"]
 
@@ -52,7 +54,7 @@ class RawWriter(Protocol):
         folder: Path,
         observation: Observation,
         detector: Detector,
-        pixels: Mapping[str, np.ndarray[Any, np.dtype[np.uint16]]],
+        pixels: Mapping[str, np.ndarray[Any, np.dtype[np.integer[Any]]]],
         scale: int,
     ) -> Path:
         """Write a file and return its path.
@@ -66,7 +68,7 @@ class RawWriter(Protocol):
         detector : `~harness.instrument.camera.Detector`
             The (binned) detector.
         pixels : `~collections.abc.Mapping` [`str`, `numpy.ndarray`]
-            For each amplifier its raw pixels (ADU), shape of ``amplifier.raw_bbox`` (ny, nx).
+            For each amplifier its raw pixels (ADU), shape of ``amplifier.raw_bbox`` (ny, nx), of any integer type.
         scale : `int`
             Binning: 1 for the real pixel grid.
         """
@@ -105,14 +107,16 @@ class InstrumentKit:
         Header translator.
     make_camera : `~collections.abc.Callable`
         ``make_camera(scale)`` gives the camera with its pixels binned by ``scale``.
-    capabilities : `frozenset` [`Capability`]
-        What applies to it.
+    capabilities : `frozenset` [`str`]
+        What applies to it: `Capability`, and words of the plugin's own, which its own stages and checks need.
     write_raw : `RawWriter`, optional
         Writes raw files of simulated pixels; an instrument with the capability ``images`` has it.
     simulate_raw : `RawSimulator`, optional
         Simulates and writes raw files that are no images; one without that capability has it.
     visit_padding : `int`
         Pixels (unbinned) added around detectors in visit regions.
+    visit_grouping : `str` or `~harness.instrument.visits.VisitGrouping`, optional
+        How exposures are grouped into visits; by default as ``visit_system`` of the instrument's record asks.
     repository_config : `~collections.abc.Mapping`
         Butler configuration that its datasets need: storage classes, formatters.
     pipelines : `~collections.abc.Mapping` [`str`, `str`]
@@ -122,10 +126,11 @@ class InstrumentKit:
     instrument_class: type[Instrument]
     translator: type[MetadataTranslator]
     make_camera: Callable[[int], Camera]
-    capabilities: frozenset[Capability]
+    capabilities: frozenset[str]
     write_raw: RawWriter | None = None
     simulate_raw: RawSimulator | None = None
     visit_padding: int = 250
+    visit_grouping: str | VisitGrouping | None = None
     repository_config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pipelines: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -135,16 +140,29 @@ class InstrumentKit:
         name: str = self.instrument_class.getName()
         return name
 
-    def applicable(self, dataset: Dataset) -> frozenset[Capability]:
-        """Return what applies when a dataset is run (`frozenset` [`Capability`]).
+    def disperser(self, physical_filter: str) -> Disperser | None:
+        """Return what disperses the light that comes through a filter; `None` if nothing does.
+
+        Parameters
+        ----------
+        physical_filter : `str`
+            Filter. The instrument's class knows: see `~harness.instrument.base.HarnessInstrument.disperser`.
+        """
+        known: Callable[[str], Disperser | None] | None = getattr(self.instrument_class, "disperser", None)
+        return known(physical_filter) if known and Capability.SPECTRA in self.capabilities else None
+
+    def applicable(self, dataset: Dataset) -> frozenset[str]:
+        """Return what applies when a dataset is run (`frozenset` [`str`]).
 
         What the dataset brings nothing for is left out: coadds without a sky map, pipelines without one named …
         """
-        absent = {
+        absent: dict[str, bool] = {
             Capability.COADDS: dataset.skymap is None,
             Capability.REFCATS: dataset.refcat is None,
             Capability.CALIBRATIONS: not dataset.calibrations,
+            Capability.CALIBRATION_CHAIN: not dataset.calibrations or all(e.type != "bias" for e in dataset.exposures),
             Capability.PIPELINES: dataset.processing is None,
+            Capability.SPECTRA: all(e.ra is None or self.disperser(e.filter) is None for e in dataset.exposures),
         }
         return frozenset(c for c in self.capabilities if not absent.get(c, False))
 

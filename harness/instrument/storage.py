@@ -34,6 +34,7 @@ REPOSITORY_CONFIG: Mapping[str, Any] = {
             # instrument knows how to read it.
             "HarnessCamera": _JSON,
             "HarnessSkyMap": _JSON,
+            "ImageV2": _UNCOMPRESSED,
             "MaskedImageV2": _UNCOMPRESSED,
             "VisitImage": _UNCOMPRESSED,
         }

@@ -19,6 +19,7 @@ defines visits. Source of numbers, names and rules: instruments.md, "Visit syste
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +40,7 @@ __all__ = [
     "first_snap_number",
     "group_key",
     "ineligible",
+    "systems_asked_for",
     "visit_grouping",
 ]
 
@@ -111,9 +113,9 @@ class VisitGrouping:
             If two visits would have the same id or name, or an id would be too large for the database.
         """
         together: dict[Hashable, list[Any]] = {}
-        for exposure in sorted(exposures, key=_order):
+        for exposure in sorted(exposures, key=lambda e: e.id):
             together.setdefault(self.key(exposure), []).append(exposure)
-        groups = [group for members in together.values() for group in self.visits(members)]
+        groups = [g for members in together.values() for g in self.visits(sorted(members, key=_order))]
         ids: dict[int, VisitGroup] = {}
         names: dict[str, VisitGroup] = {}
         for group in groups:
@@ -198,7 +200,7 @@ def _by_group(exposures: Sequence[Any]) -> Iterator[VisitGroup]:
     yield VisitGroup(group_number(group), group, tuple(exposures), frozenset({BY_GROUP}))
 
 
-def _first(exposures: Sequence[Any]) -> Any | None:
+def _first(exposures: Sequence[Any]) -> Any:
     """Return the first of several snaps; `None` if it is not there.
 
     Raises
@@ -206,7 +208,7 @@ def _first(exposures: Sequence[Any]) -> Any | None:
     HarnessError
         If two of them have the same sequence number.
     """
-    for one, two in zip(exposures, exposures[1:], strict=False):
+    for one, two in itertools.pairwise(exposures):
         if one.seq_num is not None and one.seq_num == two.seq_num:
             raise HarnessError(
                 f"exposures {one.id} and {two.id} have the same sequence number {one.seq_num} of day {one.day_obs},"
@@ -293,6 +295,13 @@ def visit_grouping(number: int | None, instrument: str, chosen: str | VisitGroup
             code="visits",
         )
     return GROUPINGS[_OF_RECORD[number]]
+
+
+def systems_asked_for(number: int | None, chosen: str | VisitGrouping | None = None) -> frozenset[int]:
+    """Return the visit systems that `visit_grouping` makes; of a system that is not known here, just that."""
+    if chosen is None and number not in _OF_RECORD:
+        return frozenset() if number is None else frozenset({number})
+    return visit_grouping(number, "", chosen).systems
 
 
 def ineligible(exposure: Any) -> str:

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from ..datasets.manifest import CalibrationEpoch, Dataset
     from ..datasets.observations import Observation
 
-__all__ = ["BIAS_FRAMES", "FLAT_ELECTRONS", "FLAT_FRAMES", "DetectorCalibration", "epoch_of"]
+__all__ = [
+    "BIAS_FRAMES",
+    "DARK_FRAMES",
+    "DARK_SECONDS",
+    "FLAT_ELECTRONS",
+    "FLAT_FRAMES",
+    "DetectorCalibration",
+    "epoch_of",
+]
 
 BIAS_LEVEL = 1000.0
 """Mean bias level (ADU) of amplifiers; each has its own, with a spread of 50."""
@@ -38,11 +46,22 @@ ILLUMINATION, PIXEL_RESPONSE = 0.03, 0.005
 HOT_PIXELS, HOT_RATE = 20, 300.0
 """Hot pixels per detector and epoch, and the median of their dark current (electrons per second)."""
 
+DARK_RATE, DARK_GRADIENT = 500.0, 0.3
+"""Mean dark current (electrons per second and mm²) and relative r.m.s. of its linear change across a detector. Some
+0.05 electrons per second in a pixel of 10 µm: a warm detector."""
+
+WARM_SHARE, WARM_RATE = 0.003, 100.0
+"""Share of warm pixels, which no list of defects has, and the median of their dark current (electrons per second):
+above the noise of the sky in half a minute, so that an image without dark subtraction shows them as sources."""
+
 BAD_COLUMNS = 3
 """Dead columns per detector; they are the same in all epochs."""
 
 BIAS_FRAMES, FLAT_FRAMES, FLAT_ELECTRONS = 20, 10, 50_000.0
 """Frames averaged in a bias and in a flat, and electrons per pixel in each frame of a flat."""
+
+DARK_FRAMES, DARK_SECONDS = 10, 300.0
+"""Frames averaged in a dark, and seconds of each."""
 
 
 def epoch_of(dataset: Dataset, observation: Observation) -> CalibrationEpoch:
@@ -159,6 +178,20 @@ class DetectorCalibration:
         return where % self.detector.nx, where // self.detector.nx, HOT_RATE * rng.lognormal(0.0, 0.7, HOT_PIXELS)
 
     @cached_property
+    def dark(self) -> Floats:
+        """Dark current of every pixel (electrons per second), without noise; hot pixels are in it."""
+        rng = self._random("dark")
+        gradient = np.zeros((2, 2))
+        gradient[0, 1], gradient[1, 0] = rng.normal(0.0, DARK_GRADIENT, 2)
+        # Never below a tenth of the mean, however steep the gradient.
+        image = DARK_RATE * self.detector.pixel_mm**2 * np.maximum(1 + surface(gradient, self.shape), 0.1)
+        warm = rng.random(self.shape) < WARM_SHARE
+        image[warm] += WARM_RATE * rng.lognormal(0.0, 0.5, self.shape)[warm]
+        x, y, rate = self.hot_pixels
+        image[y, x] += rate
+        return image
+
+    @cached_property
     def defects(self) -> tuple[Rect, ...]:
         """Boxes of pixels not to be trusted: bad columns, then hot pixels."""
         x, y, _ = self.hot_pixels
@@ -179,6 +212,14 @@ class DetectorCalibration:
         for amplifier in self.detector.amplifiers:
             noise[amplifier.bbox.slices] *= amplifier.read_noise / amplifier.gain / np.sqrt(BIAS_FRAMES)
         return (self.bias + noise).astype(np.float32)
+
+    def dark_frame(self) -> NDArray[np.float32]:
+        """Return the dark as measured (electrons per second), with the noise of `DARK_FRAMES` long frames."""
+        noise = self._random("dark frame").standard_normal(self.shape)
+        variance = self.dark * DARK_SECONDS
+        for amplifier in self.detector.amplifiers:
+            variance[amplifier.bbox.slices] += amplifier.read_noise**2
+        return (self.dark + noise * np.sqrt(variance / DARK_FRAMES) / DARK_SECONDS).astype(np.float32)
 
     def flat_frame(self, physical_filter: str) -> NDArray[np.float32]:
         """Return the flat as measured, mean 1: with the photon noise left by `FLAT_FRAMES` frames.

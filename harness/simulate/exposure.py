@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import HarnessError, nearest
+from ..errors import nearest
+from ..instrument.kit import Capability
 from ..sky.seeds import generator
 from .calibration import DetectorCalibration, epoch_of
-from .scene import Sources, place, render_sources, sky_background
+from .light import light_of
+from .scene import Sources
 from .sensor import bleed, cosmic_rays, full_well, read_out
 
 if TYPE_CHECKING:
@@ -23,12 +25,6 @@ if TYPE_CHECKING:
     from ..instrument.kit import InstrumentKit
 
 __all__ = ["ExposedDetector", "Simulator", "band_of"]
-
-DARK_TYPES = frozenset({"bias", "dark"})
-"""Types of observation that see no light."""
-
-SKY_LIMIT = 0.7
-"""Share of the full well that the sky alone may fill: more leaves no room for sources."""
 
 
 def band_of(kit: InstrumentKit, physical_filter: str) -> str:
@@ -101,35 +97,19 @@ class Simulator:
     def _make_calibration(self, detector: int, epoch: str) -> DetectorCalibration:
         return DetectorCalibration(self.dataset.seed, self.camera.name, self.camera[detector], epoch)
 
+    def band(self, observation: Observation) -> str:
+        """Return the band of an observation's filter (`str`)."""
+        return band_of(self.kit, observation.physical_filter)
+
     def light(self, observation: Observation, detector: int) -> Floats:
-        """Return the electrons that sources and sky would give with a flat field of 1 (trimmed, [y, x]).
+        """Return the electrons that the light would give with a flat field of 1 (trimmed, [y, x]).
 
         Raises
         ------
         HarnessError
-            If the type of observation cannot be simulated, or the sky alone would saturate.
+            If the type of observation cannot be simulated, or the light alone would saturate.
         """
-        item = self.camera[detector]
-        if observation.observation_type in DARK_TYPES:
-            return np.zeros((item.ny, item.nx))
-        if not observation.on_sky:
-            raise HarnessError(
-                f"exposure {observation.exposure}: cannot simulate type {observation.observation_type!r} off the sky",
-                remedy=f"give it a pointing, or use {' or '.join(sorted(DARK_TYPES))}",
-                code="observation-type",
-            )
-        band = band_of(self.kit, observation.physical_filter)
-        sky = sky_background(self.camera, detector, observation, band, self.dataset.seed)
-        limit = SKY_LIMIT * min(full_well(item, self.calibration(observation, detector)).values())
-        if sky.max() > limit:
-            raise HarnessError(
-                f"exposure {observation.exposure}: the sky alone fills {sky.max():.0f} of {limit / SKY_LIMIT:.0f}"
-                f" electrons in {observation.exposure_time:g} s at scale {self.dataset.scale}",
-                remedy="choose a smaller scale",
-                code="sky-saturates",
-            )
-        placed = place(self.camera, detector, observation, self.sources, band)
-        return render_sources(self.camera, detector, observation, placed) + sky
+        return light_of(self, observation).render(self, observation, detector)
 
     def expose(self, observation: Observation, detector: int) -> ExposedDetector:
         """Simulate one detector of an exposure (`ExposedDetector`)."""
@@ -143,8 +123,11 @@ class Simulator:
         light = self.light(observation, detector)
         light *= truth.flat(observation.physical_filter)
         charge = light.copy()
-        hot_x, hot_y, rate = truth.hot_pixels
-        charge[hot_y, hot_x] += rate * observation.exposure_time
+        if Capability.CALIBRATION_CHAIN in self.kit.capabilities:
+            charge += truth.dark * observation.exposure_time
+        else:  # nobody takes darks of a detector that has no dark current to speak of
+            hot_x, hot_y, rate = truth.hot_pixels
+            charge[hot_y, hot_x] += rate * observation.exposure_time
         # Gaussian rather than Poisson noise: the sky gives hundreds of electrons per pixel and more, and the
         # number of draws does not depend on the last bits of the light, which differ between numpy builds.
         charge += np.sqrt(charge) * random("photons").standard_normal(charge.shape)

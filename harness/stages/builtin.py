@@ -25,6 +25,7 @@ def _lazy(module: str) -> Callable[[StageContext], Mapping[str, Any]]:
 BOOTSTRAP = "harness.bootstrap"
 VISITS = frozenset({Capability.VISITS})
 CALIBRATIONS = frozenset({Capability.CALIBRATIONS})
+CALIBRATION_CHAIN = frozenset({Capability.CALIBRATION_CHAIN})
 REFCATS = frozenset({Capability.REFCATS})
 COADDS = frozenset({Capability.COADDS})
 PIPELINES = frozenset({Capability.PIPELINES})
@@ -92,10 +93,18 @@ STAGES = (
         code=(f"{BOOTSTRAP}.defaults",),
     ),
     Stage(
+        "calibrate",
+        "make calibrations of its own exposures",
+        _lazy("harness.drp.calibrate_stage"),
+        extends="defaults",
+        code=("harness.drp", "harness.engines", "harness.simulate.calibration"),
+        capabilities=CALIBRATION_CHAIN,
+    ),
+    Stage(
         "process",
         "run the pipeline",
         _lazy("harness.drp.stage"),
-        extends="defaults",
+        extends="calibrate",
         code=("harness.drp", "harness.engines", "harness.sky"),
         capabilities=PIPELINES,
     ),

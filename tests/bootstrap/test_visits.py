@@ -17,9 +17,8 @@ from harness.bootstrap import visits
 from harness.bootstrap.visits import define_visits
 from harness.datasets.manifest import load_manifest
 from harness.errors import HarnessError
-from harness.instrument import visits as systems
 from harness.instrument.pointing import Pointing
-from harness.instrument.visits import VisitGroup, VisitSystem
+from harness.instrument.visits import VisitGroup, VisitGrouping
 from harness.sky.regions import unit_vectors, vertices
 from harness.stage import StageContext
 
@@ -202,7 +201,8 @@ def test_moved_exposure_is_refused_unless_updated(butler, kit):
     before = state(butler)
     with pytest.raises(HarnessError, match=f"visit {FIRST} of HSC is defined with other values: target_name is") as e:
         define_visits(butler, kit)
-    assert (e.value.code, e.value.remedy) == ("visit-differs", "define visits with update=True to change it")
+    assert e.value.code == "visit-differs"
+    assert e.value.remedy == "define visits with update=True (--update) to change it"
     assert state(butler) == before
 
     report = define_visits(butler, kit, update=True)
@@ -266,15 +266,19 @@ def test_failure_leaves_nothing_behind(butler, kit, monkeypatch):
     assert define_visits(butler, kit).defined == [FIRST, SECOND]
 
 
-def test_visits_of_several_exposures(butler, kit, dataset, monkeypatch):
-    """Another grouping needs nothing but a function: here both exposures are one visit."""
+def pairs(number=FIRST):
+    """Another grouping needs nothing but two functions: here all exposures are one visit."""
 
     def both(exposures):
-        members = tuple(exposures)
-        yield VisitGroup(members[0].id, "pair", members)
+        yield VisitGroup(number, "pair", tuple(exposures), frozenset({5}))
 
-    monkeypatch.setattr(systems, "VISIT_SYSTEMS", {0: VisitSystem(0, "pairs", both)})
-    report = define_visits(butler, kit)
+    return VisitGrouping("pairs", frozenset({5}), lambda exposure: "all", both, names={5: "pairs"})
+
+
+def test_visits_of_several_exposures(butler, kit, dataset):
+    report = define_visits(butler, dataclasses.replace(kit, visit_grouping=pairs()))
+    (system,) = butler.query_dimension_records("visit_system")
+    assert (system.id, system.name) == (5, "pairs")
     assert report.inserted["visit_definition"] == 2
     (visit,) = butler.query_dimension_records("visit", instrument=kit.name)
     one, two = butler.query_dimension_records("exposure", instrument=kit.name, where=f"exposure IN ({FIRST}, {SECOND})")
@@ -291,17 +295,14 @@ def test_visits_of_several_exposures(butler, kit, dataset, monkeypatch):
         assert region.region.contains(UnitVector3d(*unit_vectors(*centre).tolist()))
 
 
-def test_exposures_of_different_filters_are_no_visit(butler, kit, monkeypatch):
+def test_exposures_of_different_filters_are_no_visit(butler, kit):
     (record,) = butler.query_dimension_records("exposure", instrument=kit.name, exposure=SECOND)
     changed = record.toDict() | {"physical_filter": "HSC-I"}
     butler.registry.syncDimensionData("exposure", changed, update=True)
-
-    def both(exposures):
-        yield VisitGroup(FIRST, "pair", tuple(exposures))
-
-    monkeypatch.setattr(systems, "VISIT_SYSTEMS", {0: VisitSystem(0, "pairs", both)})
-    with pytest.raises(HarnessError, match=f"exposures of visit {FIRST} have different filters: HSC-I, HSC-R"):
-        define_visits(butler, kit)
+    words = f"exposures of visit 7 have different filters: {FIRST} HSC-R, {SECOND} HSC-I"
+    with pytest.raises(HarnessError, match=words):
+        define_visits(butler, kit, grouping=pairs(7))
+    assert not any(state(butler, *visits.ELEMENTS, "visit_system").values())
 
 
 def test_instruments_that_visits_cannot_be_defined_for(butler, kit, tmp_path):
@@ -330,3 +331,63 @@ def test_stage(repo, kit, dataset, tmp_path):
     assert facts["defined"] == [FIRST, SECOND]
     assert facts["skipped"] == {str(DARK): "cannot see the sky", str(LOST): "no sky_angle"}
     assert messages == [f"visits of {kit.name} (one-to-one): 2 defined, 2 exposures left out"]
+
+
+def test_command(repo, kit, harness_command):
+    done = harness_command(repo, kit.name, "--where", f"exposure = {FIRST}")
+    assert done.output.splitlines() == ["visits of HSC (one-to-one): 1 defined"]
+    done = harness_command(repo)
+    assert done.exit_code == 0
+    assert done.output.splitlines() == [
+        "visits of HSC (one-to-one): 1 defined, 1 unchanged, 2 exposures left out",
+        f"  exposure {DARK}: cannot see the sky",
+        f"  exposure {LOST}: no sky_angle",
+    ]
+    assert "2 unchanged" in harness_command(repo, "--exposure", FIRST, "--exposure", SECOND, "HSC").output
+
+
+def test_command_updates(repo, kit, harness_command):
+    harness_command(repo)
+    with Butler.from_config(str(repo), writeable=True) as butler:
+        (record,) = butler.query_dimension_records("exposure", instrument=kit.name, exposure=FIRST)
+        butler.registry.syncDimensionData("exposure", record.toDict() | {"target_name": "elsewhere"}, update=True)
+    done = harness_command(repo)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"harness: visit {FIRST} of HSC is defined with other values: target_name is")
+    assert done.stderr.count("\n") == 1
+    assert "1 unchanged, 1 updated" in harness_command(repo, "--update").output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["HCS"], "unknown instrument 'HCS' (did you mean 'HSC'?)"),
+        (["--where", "banana = 3"], "exposures of HSC cannot be chosen by 'banana = 3': Unrecognized identifier"),
+        (["--collections", "nowhere"], "exposures of HSC cannot be chosen by nowhere: No collection with name"),
+        (["--grouping", "by-counter"], "unknown visit grouping 'by-counter'"),
+        (["--exposure", "77"], "1 of 1 exposures of HSC are not in the repository: 77"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_command_says_what_it_cannot_do(repo, harness_command, words, says):
+    done = harness_command(repo, *words)
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+def test_command_without_any_instrument(tmp_path, harness_command):
+    Butler.makeRepo(str(tmp_path / "empty"))
+    done = harness_command(tmp_path / "empty")
+    assert done.exit_code == 2
+    assert "no instrument of" in done.stderr
+    assert "none is registered" in done.stderr
+
+
+@pytest.fixture
+def harness_command():
+    from click.testing import CliRunner
+
+    from harness.cli.main import main
+
+    return lambda *words: CliRunner().invoke(main, ["define-visits", *map(str, words)])

@@ -10,6 +10,8 @@ import pytest
     [
         (["run", "hcs"], "unknown instrument or dataset 'hcs' (did you mean 'HSC'?)"),
         (["run", "ci_hcs"], "unknown instrument or dataset 'ci_hcs' (did you mean 'ci_hsc'?)"),
+        (["run"], "nothing to run (name an instrument or a dataset, or give --all)"),
+        (["run", "HSC", "--all"], "--all together with 'HSC' (give names, or --all alone)"),
         (["run", "HSC", "--until", "injest"], "unknown stage 'injest' (did you mean 'ingest'?)"),
         (["run", "HSC", "--engine", "inproces"], "unknown engine 'inproces' (did you mean 'inprocess'?)"),
         (["checks", "visits.definition-complete"], "did you mean 'visits.definitions-complete'?"),

@@ -48,16 +48,16 @@ def side_by_side() -> tuple[Amplifier, ...]:
 
 
 def stacked() -> tuple[Amplifier, ...]:
-    """One amplifier per HDU, the boxes counted from its first pixel."""
+    """One amplifier per HDU, put on top of each other when they are read."""
     return tuple(
         Amplifier(
             name=name,
             bbox=Rect(x0=0, y0=50 * hdu, nx=NX, ny=50),
-            raw_bbox=Rect(x0=0, y0=0, nx=NX + 10, ny=50),
-            raw_data=Rect(x0=0, y0=0, nx=NX, ny=50),
-            raw_serial_overscan=Rect(x0=NX, y0=0, nx=10, ny=50),
+            raw_bbox=Rect(x0=0, y0=50 * hdu, nx=NX + 10, ny=50),
+            raw_data=Rect(x0=0, y0=50 * hdu, nx=NX, ny=50),
+            raw_serial_overscan=Rect(x0=NX, y0=50 * hdu, nx=10, ny=50),
             flip_y=bool(hdu),
-            hdu=hdu,
+            extension=name,
             gain=1.5,
             read_noise=5.0,
         )

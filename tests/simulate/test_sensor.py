@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from harness.errors import HarnessError
-from harness.instrument.assembly import amplifier_views
+from harness.instrument.assembly import amplifier_views, raw_mosaic
 from harness.simulate.calibration import BIAS_FRAMES, FLAT_ELECTRONS, FLAT_FRAMES, DetectorCalibration, epoch_of
 from harness.simulate.exposure import Simulator
 from harness.simulate.scene import place, pointing, render_sources
@@ -20,14 +20,11 @@ from harness.sky.seeds import generator
 
 
 def assembled(pixels, detector):
-    """Trimmed ADU image, and the overscan pixels by amplifier, one HDU at a time."""
+    """Trimmed ADU image, and the overscan pixels by amplifier."""
     image, overscan = np.zeros((detector.ny, detector.nx)), {}
-    for hdu in {a.hdu for a in detector.amplifiers}:
-        amplifiers = tuple(a for a in detector.amplifiers if a.hdu == hdu)
-        raw = np.concatenate([pixels[a.name] for a in amplifiers], axis=1)
-        for view in amplifier_views(raw, detector.model_copy(update={"amplifiers": amplifiers})):
-            image[view.amplifier.bbox.slices] = view.data
-            overscan[view.amplifier.name] = view.serial_overscan.astype(float)
+    for view in amplifier_views(raw_mosaic(pixels, detector), detector):
+        image[view.amplifier.bbox.slices] = view.data
+        overscan[view.amplifier.name] = view.serial_overscan.astype(float)
     return image, overscan
 
 

@@ -215,7 +215,13 @@ class Exposures:
         self, instrument: RegisteredInstrument, records: ExposureRecords, recorded: dict[str, Any] | None
     ) -> None:
         """Refuse absurd values, unknown filters and records that contradict those of the repository."""
-        check_records(records, self._repository.butler.dimensions, instrument.exposure_max, self._now)
+        check_records(
+            records,
+            self._repository.butler.dimensions,
+            instrument.exposure_max,
+            self._now,
+            day_is_date=getattr(instrument.instrument, "observing_day_is_date", False),
+        )
         name = records.exposure["physical_filter"]
         if name not in instrument.filters:
             raise BadRaw(

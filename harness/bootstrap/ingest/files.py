@@ -14,7 +14,7 @@ from .reasons import BadRaw, Reason
 if TYPE_CHECKING:
     from lsst.resources import ResourcePath
 
-__all__ = ["open_raw", "read_primary", "same_content"]
+__all__ = ["open_raw", "read_headers", "same_content"]
 
 _FIRST_READ = 5 * BLOCK
 """Bytes read at once: the 144 cards of a real HSC raw fill four blocks."""
@@ -60,8 +60,8 @@ def open_raw(path: str | ResourcePath) -> Iterator[tuple[BinaryIO, int]]:
         raise BadRaw(Reason.UNREADABLE, f"cannot be read: {error.strerror or error}") from error
 
 
-def read_primary(path: str | ResourcePath) -> tuple[RawHeader, int]:
-    """Read the primary header of a file and prove that all its HDUs are whole.
+def read_headers(path: str | ResourcePath) -> tuple[list[RawHeader], int]:
+    """Read the headers of a file and prove that all its HDUs are whole.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def read_primary(path: str | ResourcePath) -> tuple[RawHeader, int]:
 
     Returns
     -------
-    header : `RawHeader`
-        Primary header.
+    headers : `list` [`RawHeader`]
+        Those of all HDUs, the primary first.
     size : `int`
         Length of the file in bytes.
 
@@ -84,6 +84,7 @@ def read_primary(path: str | ResourcePath) -> tuple[RawHeader, int]:
         if size == 0:
             raise BadRaw(Reason.TRUNCATED, "is empty", seen="0 bytes")
         header, end = _read_header(stream, size, 0)
+        headers = [header]
         if header.get("SIMPLE") is not True:
             raise BadRaw(Reason.NOT_FITS, "is not FITS: SIMPLE is not T", key="SIMPLE")
         current, hdu, data = header, 0, 0
@@ -104,9 +105,10 @@ def read_primary(path: str | ResourcePath) -> tuple[RawHeader, int]:
             if following is None:  # special records after the last HDU (FITS standard, section 3.5)
                 break
             (current, end), hdu = following, hdu + 1
+            headers.append(current)
         if not data:
             raise BadRaw(Reason.NO_DATA, "holds headers only: no HDU has data")
-    return header, size
+    return headers, size
 
 
 def _read_header(stream: BinaryIO, size: int, start: int) -> tuple[RawHeader, int]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...errors import HarnessError, UsageError, nearest
 from .discover import Finder, Missing
 from .exposures import Exposure, Exposures, RawFile
-from .files import read_primary, same_content
+from .files import read_headers, same_content
 from .reasons import BadRaw, Reason
 from .registry import Repository
 from .report import IngestReport, Quarantined
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from astro_metadata_translator import MetadataTranslator
     from lsst.daf.butler import Butler, DatasetRef
     from lsst.resources import ResourcePath
+
+    from .header import RawHeader
 
 __all__ = ["BATCH", "ingest"]
 
@@ -151,10 +153,61 @@ class _Session:
         return report
 
     def _read(self, path: str | ResourcePath) -> RawFile:
-        header, size = read_primary(path)
+        headers, size = read_headers(path)
+        header = headers[0]
         translator = self._translators.choose(header, str(path))
         self._translators.correct(translator, header)
-        return RawFile(path, size, header, translator, identify(translator, header))
+        raw = RawFile(path, size, header, translator, identify(translator, header))
+        self._check_structure(raw, headers)
+        self._check_content(raw)
+        return raw
+
+    def _check_structure(self, raw: RawFile, headers: Sequence[RawHeader]) -> None:
+        """Refuse files whose HDUs are not those of their detector, if the instrument's formatter can tell.
+
+        Now, because the headers of all HDUs of a batch would fill the memory.
+        """
+        try:
+            instrument = self._repository.instrument(raw.frame.instrument)
+        except BadRaw:
+            return  # each of its files is refused for that reason when it is translated
+        formatter = instrument.instrument.getRawFormatter(raw.data_id)
+        check = getattr(formatter, "check_structure", None)
+        if check is None or raw.frame.detector not in instrument.detectors:
+            return
+        try:
+            problems = check(headers, raw.frame.detector)
+        except HarnessError as error:
+            raise BadRaw(Reason.STRUCTURE, str(error), data_id=raw.data_id) from error
+        if problems:
+            first = problems[0]
+            more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
+            raise BadRaw(
+                Reason.STRUCTURE,
+                f"is not a raw of detector {instrument.detectors[raw.frame.detector]}: {first}{more}",
+                key=first.key,
+                seen=first.seen,
+                expected=first.expected,
+                data_id=raw.data_id,
+            )
+
+    def _check_content(self, raw: RawFile) -> None:
+        """Refuse files that cannot be read as a whole, if the instrument's formatter says that reading is cheap."""
+        try:
+            instrument = self._repository.instrument(raw.frame.instrument)
+        except BadRaw:
+            return  # refused for that reason when it is translated
+        check = getattr(instrument.instrument.getRawFormatter(raw.data_id), "check_file", None)
+        if check is None:
+            return
+        try:
+            if isinstance(raw.path, str):
+                check(raw.path)
+            else:
+                with raw.path.as_local() as local:
+                    check(local.ospath)
+        except HarnessError as error:
+            raise BadRaw(Reason.STRUCTURE, str(error), data_id=raw.data_id) from error
 
     def _refuse(self, raw: RawFile, error: BadRaw) -> None:
         self._quarantine(Quarantined.of(raw.path, error, raw.data_id))
@@ -184,7 +237,11 @@ class _Session:
                 expected=f"{min(detectors, default=0)} to {max(detectors, default=0)}",
             )
         name = detectors[frame.detector]
-        if frame.detector_name is not None and frame.detector_name != name:
+        # translators write "None" for the raft of a detector that has none
+        if frame.detector_name is not None and name not in {
+            frame.detector_name,
+            frame.detector_name.removeprefix("None_"),
+        }:
             raise BadRaw(
                 Reason.DETECTOR_NAME,
                 f"header names detector {frame.detector} {frame.detector_name}, its record {name}",

@@ -22,6 +22,8 @@ class Reason(StrEnum):
     """The file ends before its header or its data do."""
     NO_DATA = "no-data"
     """All HDUs are empty."""
+    STRUCTURE = "structure"
+    """The HDUs are not those of the detector: one is missing, or has another shape or section."""
     UNKNOWN_INSTRUMENT = "unknown-instrument"
     """No translator claims the header."""
     AMBIGUOUS_INSTRUMENT = "ambiguous-instrument"

@@ -148,7 +148,14 @@ def _day_span(info: ObservationInfo) -> Any:
     return Timespan(begin, begin + TimeDelta(DAY, format="sec", scale="tai"))
 
 
-def check_records(records: ExposureRecords, universe: DimensionUniverse, exposure_max: int, now: Time) -> None:
+def check_records(
+    records: ExposureRecords,
+    universe: DimensionUniverse,
+    exposure_max: int,
+    now: Time,
+    *,
+    day_is_date: bool = False,
+) -> None:
     """Refuse absurd values.
 
     Parameters
@@ -161,6 +168,8 @@ def check_records(records: ExposureRecords, universe: DimensionUniverse, exposur
         Exclusive limit of the instrument's exposure ids.
     now : `astropy.time.Time`
         The present.
+    day_is_date : `bool`, optional
+        Whether the observing day is the date on which the exposure began, too, whatever its offset.
 
     Raises
     ------
@@ -179,7 +188,7 @@ def check_records(records: ExposureRecords, universe: DimensionUniverse, exposur
     for element, values in records.items():
         _check_strings(element, values, universe)
     _check_numbers(fields)
-    _check_plausible(records, now)
+    _check_plausible(records, now, day_is_date)
 
 
 def _check_strings(element: str, values: Mapping[str, Any], universe: DimensionUniverse) -> None:
@@ -217,7 +226,7 @@ def _check_numbers(fields: Mapping[str, Any]) -> None:
         raise _absurd("seq_start", first, f"at most seq_end = {last}")
 
 
-def _check_plausible(records: ExposureRecords, now: Time) -> None:
+def _check_plausible(records: ExposureRecords, now: Time, day_is_date: bool) -> None:
     """Refuse exposures in the future, of more than a day, or outside their observing day."""
     fields, span = records.exposure, records.exposure["timespan"]
     begin, end = span.begin, span.end
@@ -238,7 +247,8 @@ def _check_plausible(records: ExposureRecords, now: Time) -> None:
             expected="at most a day",
         )
     day = records.day_obs["timespan"]
-    if day is not None and not day.begin <= begin < day.end:
+    on_date = day_is_date and begin.strftime("%Y%m%d") == str(fields["day_obs"])
+    if day is not None and not day.begin <= begin < day.end and not on_date:
         raise BadRaw(
             Reason.BAD_TIME,
             f"exposure begins at {begin.isot} (TAI), outside observing day {fields['day_obs']}",

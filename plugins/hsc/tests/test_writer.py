@@ -12,7 +12,7 @@ from astro_metadata_translator import MetadataTranslator, ObservationInfo
 from astropy.io import fits
 from astropy.time import Time
 from astropy.wcs import WCS
-from harness_hsc.sky import horizon, sexagesimal
+from harness_hsc.sky import SITE, sexagesimal
 from harness_hsc.translator import HscTranslator
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from harness.datasets.observations import Observation
 from harness.errors import HarnessError
 from harness.instrument.camera import Camera, RadialDistortion
 from harness.instrument.headers import read_header
+from harness.instrument.horizon import horizon
 from harness.instrument.kit import InstrumentKit
 from harness.instrument.pointing import Pointing
 
@@ -150,7 +151,7 @@ def test_upstream_reads_what_was_observed(
     assert info.temperature.to_value("K") == 272.35
     assert info.relative_humidity == 33.1
     # The translator lifts to the horizon what is below it.
-    altitude = max(horizon(observation.ra, observation.dec, observation.begin).altitude, 0.0)
+    altitude = max(horizon(SITE, observation.ra, observation.dec, observation.begin).altitude, 0.0)
     assert info.altaz_begin.alt.deg == pytest.approx(altitude, abs=1e-5)
     assert 1 <= info.boresight_airmass <= 40
     assert header["SIMSCALE"] == SCALE

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lsst.daf.butler import DimensionUniverse
 
-from harness.bootstrap.ingest.files import read_primary
+from harness.bootstrap.ingest.files import read_headers
 from harness.bootstrap.ingest.reasons import BadRaw, Reason
 from harness.bootstrap.ingest.records import build_records, check_records, differences, wrap_degrees
 from harness.bootstrap.ingest.translate import Translators, identify, translate
@@ -53,7 +53,7 @@ def test_real_header_gives_the_real_record(source, tmp_path):
     content = json.loads(source.read_text())
     expected = content["expected_exposure"]
     path = write_header(tmp_path / "real.fits", content["header"])
-    header, _ = read_primary(str(path))
+    (header, *_), _ = read_headers(str(path))
     translators = Translators()
     translator = translators.choose(header, str(path))
     translators.correct(translator, header)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.instrument.horizon import airmass, horizon
+
 from .identifiers import NEW_SCHEME_MJD, frame_id, observation_id
-from .sky import airmass, horizon, sexagesimal
+from .sky import SITE, sexagesimal
 from .translator import SIMULATED_KEY
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def exposure_cards(observation: Observation) -> Cards:
     cards: Cards = {}
     # The translator takes MJD as the date of DET-ID's numbering and EXP-ID's scheme, so it must be a start too.
     for label, time in (("-STR", begin), ("", begin), ("-END", end)):
-        view = horizon(right_ascension, declination, time)
+        view = horizon(SITE, right_ascension, declination, time)
         cards |= {
             f"UT{label}": time.isot[11:],
             f"HST{label}": Time(time - TimeDelta(36000, format="sec"), precision=3).isot[11:],
@@ -76,7 +78,7 @@ def exposure_cards(observation: Observation) -> Cards:
             f"ZD{label}": round(90 - view.altitude, 8),
             f"SECZ{label}": f"{airmass(view.altitude):.3f}",
         }
-    view = horizon(right_ascension, declination, begin)
+    view = horizon(SITE, right_ascension, declination, begin)
     ra = sexagesimal(right_ascension / 15, 3, modulus=24)
     dec = sexagesimal(declination, 2, signed=True)
     return cards | {

@@ -30,7 +30,16 @@ def harness_instruments() -> Iterable[InstrumentKit]:
             translator=HscTranslator,
             make_camera=make_camera,
             write_raw=write_raw,
-            capabilities=frozenset(Capability),
+            capabilities=frozenset(
+                {
+                    Capability.IMAGES,
+                    Capability.VISITS,
+                    Capability.CALIBRATIONS,
+                    Capability.REFCATS,
+                    Capability.PIPELINES,
+                    Capability.COADDS,
+                }
+            ),
             visit_padding=250,
             repository_config=REPOSITORY_CONFIG,
             pipelines={"DRP": "resource://harness_hsc/pipelines/DRP.yaml"},

@@ -1,71 +1,13 @@
-"""Where the telescope points and what its clocks say, for the headers of an exposure."""
+"""The site of the Subaru telescope, and numbers as its headers write them."""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from typing import TYPE_CHECKING
+from harness.instrument.horizon import Site
 
-if TYPE_CHECKING:
-    from astropy.time import Time
+__all__ = ["SITE", "sexagesimal"]
 
-__all__ = ["SITE", "HorizonView", "airmass", "horizon", "sexagesimal"]
-
-SITE = (-155.476667, 19.825556, 4139.0)
-"""Longitude and latitude (degrees, east positive) and height (m) of the Subaru telescope."""
-
-
-@dataclasses.dataclass(frozen=True)
-class HorizonView:
-    """A direction seen from the telescope; angles in degrees, without refraction."""
-
-    altitude: float
-    azimuth: float
-    """From north through east."""
-    sidereal_time: float
-
-
-def horizon(ra: float, dec: float, time: Time) -> HorizonView:
-    """Find where an ICRS position stands over the telescope.
-
-    Parameters
-    ----------
-    ra, dec : `float`
-        Position (degrees).
-    time : `astropy.time.Time`
-        When.
-
-    Notes
-    -----
-    ERFA is called directly, with UT1 taken as UTC: the error is below 14″ and no table of Earth rotation is
-    needed, which astropy would want to download.
-    """
-    import erfa  # type: ignore[import-untyped]  # it has no types to import
-
-    longitude, latitude, height = SITE
-    utc = time.utc
-    lon, lat = math.radians(longitude), math.radians(latitude)
-    azimuth, zenith_distance, *_ = erfa.atco13(
-        *(math.radians(ra), math.radians(dec), 0.0, 0.0, 0.0, 0.0),
-        *(utc.jd1, utc.jd2, 0.0, lon, lat, height, 0.0, 0.0),
-        *(0.0, 0.0, 0.0, 0.55),
-    )
-    tt = time.tt
-    sidereal = erfa.gst06a(utc.jd1, utc.jd2, tt.jd1, tt.jd2) + lon
-    return HorizonView(
-        altitude=90.0 - math.degrees(zenith_distance),
-        azimuth=math.degrees(azimuth) % 360.0,
-        sidereal_time=math.degrees(sidereal) % 360.0,
-    )
-
-
-def airmass(altitude: float) -> float:
-    """Give the airmass at an altitude (degrees); at the horizon's, 40, below it.
-
-    Formula of Rozenberg (1966), within 0.2 % of the one in real headers at the altitudes that are observed.
-    """
-    sine = math.sin(math.radians(max(altitude, 0.0)))
-    return 1.0 / (sine + 0.025 * math.exp(-11.0 * sine))
+SITE = Site(longitude=-155.476667, latitude=19.825556, height=4139.0)
+"""Of the Subaru telescope."""
 
 
 def sexagesimal(value: float, decimals: int, *, signed: bool = False, modulus: int | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import HarnessError
+from harness.instrument.assembly import raw_mosaic
 
 from .header import Cards, detector_cards, exposure_cards
 
@@ -24,7 +24,7 @@ def write_raw(
     folder: Path,
     observation: Observation,
     detector: Detector,
-    pixels: Mapping[str, np.ndarray[Any, np.dtype[np.uint16]]],
+    pixels: Mapping[str, np.ndarray[Any, np.dtype[np.integer[Any]]]],
     scale: int,
 ) -> Path:
     """Write one detector of one exposure: a single primary HDU of unsigned 16-bit pixels, amplifiers side by side.
@@ -54,19 +54,7 @@ def write_raw(
     """
     from astropy.io import fits
 
-    boxes = [a.raw_bbox for a in detector.amplifiers]
-    array = np.empty((max(b.y0 + b.ny for b in boxes), max(b.x0 + b.nx for b in boxes)), dtype=np.uint16)
-    for amplifier in detector.amplifiers:
-        box = amplifier.raw_bbox
-        given = pixels.get(amplifier.name)
-        if given is None or given.shape != (box.ny, box.nx):
-            raise HarnessError(
-                f"amplifier {amplifier.name} of detector {detector.name} "
-                + ("has no pixels" if given is None else f"has pixels of shape {given.shape}"),
-                remedy=f"give an array of shape {(box.ny, box.nx)}",
-                code="raw-pixels",
-            )
-        array[box.slices] = given
+    array = raw_mosaic(pixels, detector).astype(np.uint16)
     header = fits.Header()
     cards = _exposure_cards(observation) | detector_cards(observation, detector, scale)
     header.extend(fits.Card(key, value) for key, value in cards.items())

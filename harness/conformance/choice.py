@@ -1,0 +1,94 @@
+"""Which dataset of an instrument the suite looks at, and how little of it is enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import HarnessError, nearest
+from ..instrument.kit import Capability
+
+if TYPE_CHECKING:
+    from ..datasets.manifest import Dataset, ExposureEntry
+    from ..instrument.kit import InstrumentKit
+    from ..plugins import Plugins
+
+__all__ = ["choose_dataset", "coarse", "few_exposures", "few_raws"]
+
+COARSE = 16
+"""Binning of the pixels that is asked of a camera first: a raw file then has some ten thousand pixels."""
+
+PER_KIND = 2
+"""Exposures of each type and filter."""
+MOST = 8
+"""Exposures in all."""
+DETECTORS = 2
+"""Detectors of each exposure."""
+
+
+def choose_dataset(plugins: Plugins, instrument: str, name: str | None = None) -> Dataset:
+    """Return a dataset of an instrument: the one named, or the first by name.
+
+    Raises
+    ------
+    HarnessError
+        If there is none, or the manifest has mistakes.
+    """
+    from ..datasets.manifest import load_manifest
+
+    folders = plugins.dataset_folders()
+    if name is not None:
+        if name not in folders:
+            raise nearest("dataset", name, folders)
+        return load_manifest(folders[name])
+    broken = []
+    for folder in (folders[n] for n in sorted(folders)):
+        try:
+            dataset = load_manifest(folder)
+        except HarnessError as error:  # of another instrument, perhaps
+            broken.append(str(error))
+            continue
+        if dataset.instrument == instrument:
+            return dataset
+    raise HarnessError(
+        f"no dataset for instrument {instrument!r}",
+        remedy="; ".join(broken) or "give one with the hook harness_datasets",
+        code="no-dataset",
+    )
+
+
+def coarse(dataset: Dataset, kit: InstrumentKit) -> Dataset:
+    """Return a dataset with its pixels binned as coarsely as is quick, if the camera can be binned so."""
+    if Capability.IMAGES not in kit.capabilities:
+        return dataset
+    for scale in (COARSE, COARSE // 2):
+        if scale <= dataset.scale:
+            break
+        try:
+            kit.make_camera(scale)
+        except HarnessError:
+            continue
+        return dataset.model_copy(update={"scale": scale})
+    return dataset
+
+
+def few_exposures(dataset: Dataset) -> tuple[ExposureEntry, ...]:
+    """Return some exposures of each type and filter; of a group all or none."""
+    chosen: list[ExposureEntry] = []
+    kinds: dict[tuple[str, str], int] = {}
+    for entry in dataset.exposures:
+        kind = (entry.type, entry.filter)
+        grouped = bool(entry.group) and any(c.group == entry.group for c in chosen)
+        if grouped or (kinds.get(kind, 0) < PER_KIND and len(chosen) < MOST):
+            kinds[kind] = kinds.get(kind, 0) + 1
+            chosen.append(entry)
+    return tuple(chosen)
+
+
+def few_raws(dataset: Dataset) -> Dataset:
+    """Return a dataset with some of its exposures, and of each the first and the last detectors."""
+    entries = []
+    for entry in few_exposures(dataset):
+        ids = entry.detectors
+        kept = ids if len(ids) <= DETECTORS else (*ids[: DETECTORS - 1], ids[-1])
+        entries.append(entry.model_copy(update={"detectors": kept}))
+    return dataset.model_copy(update={"exposures": tuple(entries)})

@@ -1,0 +1,143 @@
+"""What a test of the suite is made of: capabilities it needs, tests that must hold before it, messages that read well."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ..errors import HarnessError
+
+if TYPE_CHECKING:
+    from ..instrument.kit import Capability
+    from .subject import Subject
+
+__all__ = ["Mismatch", "Mismatches", "equal", "mismatches", "requirement", "that"]
+
+Test = Callable[..., None]
+
+_SHOWN = 8
+"""Mismatches of one test that are shown; a wrong rule is wrong for every file."""
+
+
+class Mismatch(AssertionError):
+    """A property that does not hold: its name, what was seen and what was expected."""
+
+
+def equal(what: str, seen: object, expected: object) -> None:
+    """Raise unless two values are equal.
+
+    Parameters
+    ----------
+    what : `str`
+        The property, with the file or record that it is of.
+    seen, expected : `object`
+        The values.
+
+    Raises
+    ------
+    Mismatch
+        Names the property and both values.
+    """
+    __tracebackhide__ = True
+    if seen != expected:
+        raise Mismatch(f"{what}: seen {seen!r}, expected {expected!r}")
+
+
+def that(holds: object, what: str, seen: object, expected: str) -> None:
+    """Raise unless something holds; arguments as of `equal`, with the expectation in words."""
+    __tracebackhide__ = True
+    if not holds:
+        raise Mismatch(f"{what}: seen {seen!r}, expected {expected}")
+
+
+@dataclasses.dataclass
+class Mismatches:
+    """Collects what is wrong with each of many files or records, so that all of it is shown at once."""
+
+    found: list[str] = dataclasses.field(default_factory=list)
+
+    def equal(self, what: str, seen: object, expected: object) -> None:
+        """Note it if two values differ."""
+        if seen != expected:
+            self.found.append(f"{what}: seen {seen!r}, expected {expected!r}")
+
+    def that(self, holds: object, what: str, seen: object, expected: str) -> None:
+        """Note it if something does not hold."""
+        if not holds:
+            self.found.append(f"{what}: seen {seen!r}, expected {expected}")
+
+
+@contextmanager
+def mismatches() -> Iterator[Mismatches]:
+    """Collect mismatches and raise them together at the end.
+
+    Raises
+    ------
+    Mismatch
+        With one line per mismatch, if there is any.
+    """
+    __tracebackhide__ = True
+    collected = Mismatches()
+    yield collected
+    found = list(dict.fromkeys(collected.found))
+    if found:
+        more = [f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+        raise Mismatch("\n".join([*found[:_SHOWN], *more]))
+
+
+def requirement(*needs: Capability, after: Iterable[Test] = ()) -> Callable[[Test], Test]:
+    """Make a method a test of the suite.
+
+    Parameters
+    ----------
+    *needs : `~harness.instrument.kit.Capability`
+        Capabilities without which the test is skipped.
+    after : `~collections.abc.Iterable`, optional
+        Tests that must hold for this one to say anything. If one fails, this one is skipped and names it, so that
+        one mistake is one failure. They are judged when they are needed, in whatever order tests are run, and once.
+
+    Returns
+    -------
+    decorate : `~collections.abc.Callable`
+        Decorator of methods ``test(self, subject, …)``.
+    """
+    before = tuple(after)
+
+    def decorate(function: Test) -> Test:
+        @functools.wraps(function)
+        def test(self: object, subject: Subject, **arguments: Any) -> None:
+            __tracebackhide__ = True
+            missing = sorted(set(needs) - subject.capabilities)
+            if missing:
+                pytest.skip(f"needs capability {', '.join(c.name for c in missing)}")
+            for other in before:
+                outcome = _outcome(other, self, subject, {})
+                if isinstance(outcome, pytest.skip.Exception):
+                    raise outcome
+                if outcome is not None:
+                    pytest.skip(f"says nothing while {other.__name__} fails")
+            result = _outcome(function, self, subject, arguments)
+            if result is not None:
+                raise result
+
+        return test
+
+    return decorate
+
+
+def _outcome(test: Test, case: object, subject: Subject, arguments: dict[str, Any]) -> BaseException | None:
+    """Return what a test raises for a subject; each is run once."""
+    key = (test.__name__, test.__qualname__, test is getattr(test, "__wrapped__", test), *sorted(arguments.items()))
+    if key not in subject.outcomes:
+        try:
+            test(case, subject, **arguments)
+        except (pytest.skip.Exception, HarnessError, AssertionError, Exception) as error:
+            subject.outcomes[key] = error
+        else:
+            subject.outcomes[key] = None
+    return subject.outcomes[key]

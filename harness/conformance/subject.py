@@ -1,0 +1,304 @@
+"""The instrument under test: its raw files, headers and repositories, each made once and then shared."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..bootstrap.create import create_repository
+from ..bootstrap.ingest import IngestReport, ingest
+from ..bootstrap.visits import VisitReport, define_visits
+from ..errors import HarnessError
+from ..instrument.kit import Capability
+from ..repository import open_repository
+from ..stages.fork import fork_repository
+from .choice import coarse, few_raws
+
+if TYPE_CHECKING:
+    from astro_metadata_translator import MetadataTranslator, ObservationInfo
+    from lsst.daf.butler import Butler, DatasetRef
+
+    from ..datasets.manifest import Dataset
+    from ..datasets.observations import Observation
+    from ..instrument.camera import Camera, Detector
+    from ..instrument.kit import InstrumentKit
+    from ..plugins import Plugins
+
+__all__ = ["RawFile", "Subject", "pattern", "read"]
+
+Header = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class RawFile:
+    """A raw file that the kit wrote, and what it was told to write.
+
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    observation : `~harness.datasets.observations.Observation`
+        The exposure.
+    detector : `~harness.instrument.camera.Detector`
+        The detector, binned.
+    pixels : `~collections.abc.Mapping` [`str`, `numpy.ndarray`]
+        Raw pixels by amplifier; empty if raws are no images.
+    """
+
+    path: Path
+    observation: Observation
+    detector: Detector
+    pixels: Mapping[str, np.ndarray[Any, np.dtype[np.uint16]]]
+
+    @property
+    def data_id(self) -> dict[str, Any]:
+        """Instrument, exposure and detector."""
+        o = self.observation
+        return {"instrument": o.instrument, "exposure": o.exposure, "detector": self.detector.id}
+
+    def __str__(self) -> str:
+        return f"exposure {self.observation.exposure} detector {self.detector.id} ({self.path.name})"
+
+
+def pattern(detector: Detector, exposure: int) -> dict[str, np.ndarray[Any, np.dtype[np.uint16]]]:
+    """Return raw pixels that tell amplifier and place: no two of an amplifier's neighbours are equal.
+
+    Parameters
+    ----------
+    detector : `~harness.instrument.camera.Detector`
+        The detector.
+    exposure : `int`
+        Exposure id, which is told too.
+    """
+    out = {}
+    for number, amplifier in enumerate(detector.amplifiers):
+        ny, nx = amplifier.raw_bbox.ny, amplifier.raw_bbox.nx
+        y, x = np.mgrid[0:ny, 0:nx]
+        start = 1000 * (number + 1) + exposure % 997 + 17 * detector.id
+        out[amplifier.name] = ((start + 7 * x + 13 * y) % 30000 + 100).astype(np.uint16)
+    return out
+
+
+class Subject:
+    """One instrument, with a small dataset of it.
+
+    Parameters
+    ----------
+    kit : `~harness.instrument.kit.InstrumentKit`
+        The instrument.
+    dataset : `~harness.datasets.manifest.Dataset`
+        A dataset of it; some raws of it are looked at.
+    folder : `~pathlib.Path`
+        An empty folder to work in.
+    plugins : `~harness.plugins.Plugins`
+        Where stages and checks come from.
+
+    Attributes
+    ----------
+    outcomes : `dict`
+        What each test raised so far; see `~harness.conformance.requirement.requirement`.
+    """
+
+    def __init__(self, kit: InstrumentKit, dataset: Dataset, folder: Path, plugins: Plugins) -> None:
+        self.kit = kit
+        self.whole = coarse(dataset, kit)
+        self.dataset = few_raws(self.whole)
+        self.plugins = plugins
+        self.outcomes: dict[tuple[Any, ...], BaseException | None] = {}
+        self._folder = folder
+        self._number = itertools.count()
+        self._states: dict[str, Path] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the instrument."""
+        return self.kit.name
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What applies to the instrument and the dataset."""
+        return self.kit.applicable(self.whole)
+
+    def folder(self, name: str) -> Path:
+        """Return a new folder whose name begins so."""
+        path = self._folder / f"{name}-{next(self._number)}"
+        path.mkdir(parents=True)
+        return path
+
+    # --- raw files -------------------------------------------------------------------------------
+
+    @cached_property
+    def camera(self) -> Camera:
+        """The camera, binned as the dataset is; unbinned if raws are no images."""
+        return self.kit.make_camera(self.dataset.scale if Capability.IMAGES in self.kit.capabilities else 1)
+
+    @cached_property
+    def raws(self) -> tuple[RawFile, ...]:
+        """The raw files, exposure by exposure; not to be changed."""
+        folder = self.folder("raws")
+        return tuple(
+            self.write(folder, observation, detector)
+            for observation in self.dataset.observations
+            for detector in observation.detectors
+        )
+
+    def write(self, folder: Path, observation: Observation, detector: int) -> RawFile:
+        """Let the kit write one raw file.
+
+        Raises
+        ------
+        HarnessError
+            If the kit cannot.
+        """
+        item = self.camera[detector]
+        if Capability.IMAGES in self.kit.capabilities and self.kit.write_raw is not None:
+            pixels = pattern(item, observation.exposure)
+            path = self.kit.write_raw(folder, observation, item, pixels, self.dataset.scale)
+            return RawFile(path, observation, item, pixels)
+        if self.kit.simulate_raw is not None:
+            path = self.kit.simulate_raw(folder, self.dataset, observation, item)
+            return RawFile(path, observation, item, {})
+        raise HarnessError(
+            f"the kit of {self.name} cannot write raw files",
+            remedy="give it write_raw (with the capability 'images') or simulate_raw",
+            code="no-writer",
+        )
+
+    @property
+    def firsts(self) -> Iterator[RawFile]:
+        """Yield the first raw file of each exposure."""
+        for _, members in itertools.groupby(self.raws, key=lambda r: r.observation.exposure):
+            yield next(members)
+
+    # --- headers ---------------------------------------------------------------------------------
+
+    def header(self, raw: RawFile) -> Header:
+        """Return the header of a raw file as it is translated: with corrections; a new copy each time."""
+        if raw.path not in self._headers:
+            from astro_metadata_translator import fix_header
+
+            header = read(raw.path)
+            fix_header(header, translator_class=self.kit.translator, filename=str(raw.path))
+            self._headers[raw.path] = header
+        return dict(self._headers[raw.path])
+
+    @cached_property
+    def _headers(self) -> dict[Path, Header]:
+        return {}
+
+    def translator(self, raw: RawFile) -> MetadataTranslator:
+        """Return a translator of a raw file's header."""
+        return self.kit.translator(self.header(raw), filename=str(raw.path))
+
+    def info(self, raw: RawFile) -> ObservationInfo:
+        """Return the translated header of a raw file."""
+        if raw.path not in self._infos:
+            from astro_metadata_translator import ObservationInfo
+
+            self._infos[raw.path] = ObservationInfo(
+                self.header(raw), filename=str(raw.path), translator_class=self.kit.translator, quiet=True
+            )
+        return self._infos[raw.path]
+
+    @cached_property
+    def _infos(self) -> dict[Path, Any]:
+        return {}
+
+    # --- repositories ----------------------------------------------------------------------------
+
+    def state(self, name: str, before: str | None, change: Callable[[Butler], object]) -> Path:
+        """Return a repository in some state, made once; to be read only.
+
+        Parameters
+        ----------
+        name : `str`
+            Name of the state.
+        before : `str` or `None`
+            State that it starts from; `None` for an empty repository.
+        change : `~collections.abc.Callable`
+            Brings a repository that is open for writing into it.
+        """
+        if name not in self._states:
+            path = self.folder(name) / "repo"
+            fork_repository(self._empty if before is None else self._states[before], path)
+            with open_repository(path, writeable=True) as butler:
+                change(butler)
+            self._states[name] = path
+        return self._states[name]
+
+    @cached_property
+    def _empty(self) -> Path:
+        path = self.folder("empty") / "repo"
+        create_repository(path, self.kit.repository_config)
+        return path
+
+    @property
+    def empty(self) -> Path:
+        """An empty repository."""
+        return self.state("empty", None, lambda _: None)
+
+    @property
+    def registered(self) -> Path:
+        """A repository in which the instrument is registered."""
+        return self.state("registered", None, lambda b: self.kit.instrument_class().register(b.registry))
+
+    @property
+    def ingested(self) -> Path:
+        """A repository into which the raws were ingested; `report` says what came of each."""
+        _ = self.registered
+
+        def change(butler: Butler) -> None:
+            self.report = self.ingest(butler, [r.path for r in self.raws])
+
+        return self.state("ingested", "registered", change)
+
+    @property
+    def visited(self) -> Path:
+        """A repository in which the visits of the raws are defined; `visits` says which."""
+        _ = self.ingested
+
+        def change(butler: Butler) -> None:
+            self.visits = define_visits(butler, self.kit)
+
+        return self.state("visited", "ingested", change)
+
+    report: IngestReport
+    visits: VisitReport
+
+    @contextmanager
+    def fork(self, state: Path) -> Iterator[Butler]:
+        """Open a writable copy of a repository."""
+        path = self.folder("fork") / "repo"
+        fork_repository(state, path)
+        with open_repository(path, writeable=True) as butler:
+            yield butler
+
+    def ingest(self, butler: Butler, paths: list[Path], **options: Any) -> IngestReport:
+        """Ingest files as ``harness ingest`` does."""
+        options.setdefault("transfer", "copy")
+        return ingest(butler, paths, translators=[self.kit.translator], **options)
+
+    def raw_refs(self, butler: Butler, run: str | None = None) -> dict[tuple[int, int], DatasetRef]:
+        """Return the raws in a repository by exposure and detector."""
+        definition = self.kit.instrument_class.raw_definition
+        refs = butler.query_datasets(
+            definition[0] if definition else "raw",
+            collections=run or self.kit.instrument_class().makeDefaultRawIngestRunName(),
+            instrument=self.name,
+            explain=False,
+        )
+        return {(r.dataId["exposure"], r.dataId["detector"]): r for r in refs}
+
+
+def read(path: Path) -> Header:
+    """Return the header of a raw file as ingest reads it, without corrections."""
+    from ..bootstrap.ingest.files import read_headers
+
+    return dict(read_headers(str(path))[0][0])

@@ -45,10 +45,11 @@ def harness_checks() -> Iterable[Check]:
     """The families of invariants."""
     from .checks import all_checks
     from .rerun.checks import CHECKS as RERUN
+    from .spectra.checks import CHECKS as SPECTRA
     from .transfer.checks import CHECKS as ROUNDTRIP
     from .transfer.together_checks import CHECKS as TOGETHER
 
-    return (*all_checks(), *RERUN, *ROUNDTRIP, *TOGETHER)
+    return (*all_checks(), *SPECTRA, *RERUN, *ROUNDTRIP, *TOGETHER)
 
 
 @hookimpl
@@ -56,10 +57,11 @@ def harness_defects() -> Iterable[Defect]:
     """The seeded defects of all families."""
     from .defects import all_defects
     from .rerun.defects import DEFECTS as RERUN
+    from .spectra.defects import DEFECTS as SPECTRA
     from .transfer.defects import DEFECTS as ROUNDTRIP
     from .transfer.together_defects import DEFECTS as TOGETHER
 
-    return (*all_defects(), *RERUN, *ROUNDTRIP, *TOGETHER)
+    return (*all_defects(), *SPECTRA, *RERUN, *ROUNDTRIP, *TOGETHER)
 
 
 @hookimpl

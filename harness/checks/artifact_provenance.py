@@ -21,7 +21,7 @@ from .tables import FileRow, tables
 if TYPE_CHECKING:
     from .context import CheckContext
 
-__all__ = ["CHECKS"]
+__all__ = ["CHECKS", "Carried", "carried_by"]
 
 COADDS = {Capability.COADDS}
 
@@ -69,13 +69,19 @@ def carried(context: CheckContext) -> Sequence[Carried]:
         rows = [r for r in data.files if r.dataset_id in listed and Path(r.path).suffix in _READERS and not r.component]
         out = []
         for row in spread(sorted(rows, key=lambda r: r.path), SAMPLE):
-            path = local_path(context, row)
-            if path is None or found[row.datastore, row.path] is None or problem(path, row.path):
-                continue  # found by datastore.files-exist and datastore.artifacts-readable
-            out.append(_interpret(row, _READERS[path.suffix](path)))
+            if found[row.datastore, row.path] is not None and (item := carried_by(context, row)):
+                out.append(item)
         return out
 
     return context.cached("carried provenance", make)
+
+
+def carried_by(context: CheckContext, row: FileRow) -> Carried | None:
+    """Return what one file says about itself; `None` if it cannot be read, which other checks find."""
+    path = local_path(context, row)
+    if path is None or path.suffix not in _READERS or problem(path, row.path):
+        return None  # found by datastore.files-exist and datastore.artifacts-readable
+    return _interpret(row, _READERS[path.suffix](path))
 
 
 def _interpret(row: FileRow, values: Mapping[str, str]) -> Carried:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..datasets.observations import SKYLESS_TYPES
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
 from .pipelines import pipeline_graphs
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "gaps"]
 
 CALIBRATIONS = {Capability.CALIBRATIONS}
+OTHERS = ""
+"""All types of observation that no pipeline is named after."""
 
 
 def gaps(spans: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
@@ -76,11 +79,15 @@ def found_once(context: CheckContext) -> Iterator[Finding]:
         default = kit.instrument_class().makeCalibrationCollectionName()
         order = [n for n in _flatten(context, default) if data.collections[n].type == "CALIBRATION"]
         problems: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
-        for kind, dimensions in sorted(_needed(context, name, order).items()):
+        needs = _needed(context, name, order)
+        for kind, types in sorted(needs.items()):
             row = next((t for t in data.dataset_types.values() if t.name == kind), None)
             for raw in raws(context):
                 record = exposures.get((raw.data_id["instrument"], raw.data_id["exposure"]))
                 if raw.data_id["instrument"] != name or record is None or record.timespan is None:
+                    continue
+                dimensions = types.get(record.observation_type, types[OTHERS])
+                if dimensions is None:
                     continue
                 context.examined()
                 known = dict(raw.data_id) | {"physical_filter": record.physical_filter}
@@ -117,23 +124,45 @@ def _flatten(context: CheckContext, name: str) -> list[int]:
     return out
 
 
-def _needed(context: CheckContext, instrument: str, collections: Sequence[int]) -> Mapping[str, tuple[str, ...]]:
-    """Return the calibration dataset types that raws need, with their dimensions.
+def _needed(
+    context: CheckContext, instrument: str, collections: Sequence[int]
+) -> Mapping[str, Mapping[str, tuple[str, ...] | None]]:
+    """Return the calibration dataset types that raws need: by observation type their dimensions, `None` if it doesn't.
 
     They are the prerequisite calibrations of the instrument's pipelines; without a pipeline, everything that is
-    certified in the instrument's calibration collection.
+    certified in the instrument's calibration collection. A pipeline named as a type of calibration is for exposures
+    of that type alone, and they for no other. Calibrations that such a pipeline will make are not asked for as long
+    as there are none at all.
     """
-    usable = {"instrument", "detector", "physical_filter"}
-    out: dict[str, tuple[str, ...]] = {}
-    for graph in pipeline_graphs(context).get(instrument, {}).values():
+    data = tables(context)
+    present = {v.type_id for v in data.validities if v.collection_id in set(collections)}
+    there = {t.name: t.dimensions for t in data.dataset_types.values() if t.id in present}
+    needed: dict[str, dict[str, tuple[str, ...]]] = {OTHERS: {}}
+    made: set[str] = set()
+    for label, graph in pipeline_graphs(context).get(instrument, {}).items():
+        of = label if label in SKYLESS_TYPES else OTHERS
+        found = needed.setdefault(of, {})
         for node in graph.dataset_types.values():
-            if node.is_prerequisite and node.dataset_type.isCalibration():
-                out[node.name] = tuple(node.dataset_type.dimensions.required)
-    if not out:
-        data = tables(context)
-        present = {v.type_id for v in data.validities if v.collection_id in set(collections)}
-        out = {t.name: t.dimensions for t in data.dataset_types.values() if t.id in present}
-    return {kind: dimensions for kind, dimensions in out.items() if set(dimensions) <= usable}
+            if node.dataset_type.isCalibration() and graph.producer_of(node.name) is not None:
+                made.add(node.name)
+            elif node.is_prerequisite and node.dataset_type.isCalibration():
+                found[node.name] = tuple(node.dataset_type.dimensions.required)
+    if not any(needed.values()):
+        needed = {OTHERS: there}
+    usable = {"instrument", "detector", "physical_filter"}
+    kinds = {kind for found in needed.values() for kind in found if kind in there or not _awaited(context, kind, made)}
+    return {
+        kind: {of: d if (d := found.get(kind)) and set(d) <= usable else None for of, found in needed.items()}
+        for kind in kinds
+    }
+
+
+def _awaited(context: CheckContext, kind: str, made: set[str]) -> bool:
+    """Tell whether exposures of the dataset are to be made into a kind of calibrations."""
+    dataset = context.dataset
+    if kind not in made or dataset is None or dataset.instrument not in context.kits:
+        return False
+    return Capability.CALIBRATION_CHAIN in context.kits[dataset.instrument].applicable(dataset)
 
 
 @check(
@@ -290,15 +319,16 @@ def epochs_as_manifest(context: CheckContext) -> Iterator[Finding]:
     def bound(value: Any) -> Any:
         return None if value is None else Time(value, format="datetime", scale="tai")
 
-    spans = {Timespan(bound(e.begin), bound(e.end)).nsec for e in context.dataset.calibrations}
-    expected, data = sorted(spans), tables(context)
+    mine = [d for d in (context.dataset, *context.others) if d.instrument == context.dataset.instrument]
+    epochs = [sorted({Timespan(bound(e.begin), bound(e.end)).nsec for e in d.calibrations}) for d in mine]
+    expected, data = epochs[0], tables(context)
     unbounded = Timespan(None, None).nsec
     for (collection, kind, values), rows in _by_data_id(context).items():
         if not data.collection_name(collection).startswith(f"{context.dataset.instrument}/"):
             continue
         context.examined()
         seen = sorted((v.begin, v.end) for v in rows)
-        if seen not in (expected, [unbounded]):
+        if seen not in (*epochs, [unbounded]):
             yield _about(
                 data.collection_name(collection),
                 data.dataset_types.get(kind),

@@ -133,9 +133,9 @@ def defaults_order(context: CheckContext) -> Iterator[Finding]:
         if Capability.CALIBRATIONS in kit.capabilities:
             wanted.append(instrument.makeCalibrationCollectionName())
         if Capability.VISITS in kit.capabilities:
-            wanted.append(instrument.makeRefCatCollectionName())
-        if context.dataset is not None and Capability.VISITS in kit.capabilities:
-            wanted.append("skymaps")
+            # Not every dataset brings these.
+            shared = (instrument.makeRefCatCollectionName(), "skymaps")
+            wanted += [c for c in shared if c in data.collection_ids]
         chain = instrument.makeUmbrellaCollectionName()
         number = data.collection_ids.get(chain)
         children = [data.collection_name(c) for c in data.chains.get(number, ())] if number is not None else []

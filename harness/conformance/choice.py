@@ -19,7 +19,7 @@ COARSE = 16
 
 PER_KIND = 2
 """Exposures of each type and filter."""
-MOST = 8
+MOST = 12
 """Exposures in all."""
 DETECTORS = 2
 """Detectors of each exposure."""

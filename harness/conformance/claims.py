@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .choice import choose_dataset
-from .requirement import Mismatch, equal, mismatches, requirement
+from .requirement import MismatchError, equal, mismatches, requirement
 from .subject import Subject, read
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Claims:
             try:
                 found = translators.choose(read_headers(str(raw.path))[0][0], str(raw.path))
             except BadRaw as error:
-                raise Mismatch(f"translator of {raw}: {error}") from error
+                raise MismatchError(f"translator of {raw}: {error}") from error
             equal(f"translator of {raw}", found, subject.kit.translator)
 
 

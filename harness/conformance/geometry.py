@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import HarnessError
+from ..instrument.camera import Rect
 from ..instrument.kit import Capability
 from .requirement import mismatches, requirement
 
 if TYPE_CHECKING:
-    from ..instrument.camera import Amplifier, Camera, Rect
+    from ..instrument.camera import Amplifier, Camera
     from .requirement import Mismatches
     from .subject import Subject
 
@@ -91,7 +92,7 @@ def _cameras(subject: Subject) -> list[Camera]:
 
 
 def _inside(box: Rect, nx: int, ny: int) -> bool:
-    return 0 <= box.x0 and 0 <= box.y0 and box.x0 + box.nx <= nx and box.y0 + box.ny <= ny
+    return _within(box, Rect(x0=0, y0=0, nx=nx, ny=ny))
 
 
 def _within(box: Rect, outer: Rect) -> bool:
@@ -105,10 +106,7 @@ def _within(box: Rect, outer: Rect) -> bool:
 
 def _overlap(one: Rect, two: Rect) -> bool:
     return (
-        one.x0 < two.x0 + two.nx
-        and two.x0 < one.x0 + one.nx
-        and one.y0 < two.y0 + two.ny
-        and two.y0 < one.y0 + one.ny
+        one.x0 < two.x0 + two.nx and two.x0 < one.x0 + one.nx and one.y0 < two.y0 + two.ny and two.y0 < one.y0 + one.ny
     )
 
 

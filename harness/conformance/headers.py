@@ -1,4 +1,4 @@
-"""Tests of translated headers as such: everything is there, of the right type, and the same whenever it is asked for."""
+"""Tests of translated headers as such: everything is there, of the right type, and the same when asked for again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ class Headers:
             for raw in subject.raws:
                 needed = (*_ALWAYS, *(SKY if raw.observation.on_sky else ()))
                 for name, value in _properties(subject, raw, needed):
-                    wrong.that(value is not None and not isinstance(value, Exception), f"{name} of {raw}", value, "some")
+                    wrong.that(
+                        value is not None and not isinstance(value, Exception), f"{name} of {raw}", value, "some"
+                    )
 
     @requirement(after=(test_required_properties_are_there,))
     def test_properties_have_the_right_type_and_unit(self, subject: Subject) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from .requirement import Mismatch, equal, mismatches, requirement, that
+from .requirement import MismatchError, equal, mismatches, requirement, that
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
@@ -72,7 +71,7 @@ class Registration:
                     _register(subject, butler, **options)
                 except Exception as error:
                     message = f"register({_shown(options)}) again raised {type(error).__name__}: {error}"
-                    raise Mismatch(message) from error
+                    raise MismatchError(message) from error
                 equal(f"records after register({_shown(options)}) again", _records(butler, subject.name), before)
 
     @requirement(after=(test_register_twice_changes_nothing,))
@@ -89,11 +88,11 @@ class Registration:
                     that(str(key) in str(error), f"message about {element} {key}", str(error), f"to name {key}")
                 except Exception as error:
                     seen = f"{type(error).__name__}: {error}"
-                    raise Mismatch(
+                    raise MismatchError(
                         f"{element} {key} has another definition: seen {seen}, expected ConflictingDefinitionError"
                     ) from error
                 else:
-                    raise Mismatch(f"{element} {key} has another definition, and register() did not raise")
+                    raise MismatchError(f"{element} {key} has another definition, and register() did not raise")
 
     @requirement(after=(test_a_conflict_is_raised_and_names_the_record,))
     def test_a_failed_register_leaves_nothing(self, subject: Subject) -> None:
@@ -104,7 +103,7 @@ class Registration:
                 butler.registry.syncDimensionData("instrument", instrument)
                 butler.registry.syncDimensionData(element, record)
                 before = _records(butler, subject.name)
-                with pytest.raises(Exception, match=""):
+                with contextlib.suppress(Exception):  # that it raises, and what, is another test's
                     _register(subject, butler)
                 after = _records(butler, subject.name)
             for what, records in after.items():
@@ -122,7 +121,7 @@ class Registration:
             try:
                 _register(subject, butler, update=True)
             except Exception as error:
-                raise Mismatch(f"register(update=True) raised {type(error).__name__}: {error}") from error
+                raise MismatchError(f"register(update=True) raised {type(error).__name__}: {error}") from error
             found = _records(butler, subject.name)
         with mismatches() as wrong:
             for element, records in expected.items():
@@ -140,7 +139,7 @@ class Registration:
             try:
                 found = type(Instrument.fromName(subject.name, butler.registry))
             except (ImportError, TypeError, AttributeError, LookupError) as error:
-                raise Mismatch(f"{what} cannot be imported: {error}") from error
+                raise MismatchError(f"{what} cannot be imported: {error}") from error
         equal(what, found, subject.kit.instrument_class)
 
     @requirement(after=(test_register_gives_records_of_its_instrument,))
@@ -245,7 +244,7 @@ class Registration:
                     packed = packer.pack(DataCoordinate.standardize(key, universe=instrument.universe))
                     back = packer.unpack(packed)
                 except ValueError as error:
-                    raise Mismatch(f"{what} cannot be packed: {error}") from error
+                    raise MismatchError(f"{what} cannot be packed: {error}") from error
                 pair = (exposure, detector)
                 equal(f"{what} from its packed id {packed}", (back["exposure"], back["detector"]), pair)
                 that(0 <= packed < 2**63, f"packed id of {what}", packed, "63 bits at most")

@@ -1,4 +1,4 @@
-"""What a test of the suite is made of: capabilities it needs, tests that must hold before it, messages that read well."""
+"""What a test of the suite is: capabilities it needs, tests that must hold before it, messages that read well."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..instrument.kit import Capability
     from .subject import Subject
 
-__all__ = ["Mismatch", "Mismatches", "equal", "mismatches", "requirement", "that"]
+__all__ = ["MismatchError", "Mismatches", "equal", "mismatches", "requirement", "that"]
 
 Test = Callable[..., None]
 
@@ -24,7 +24,7 @@ _SHOWN = 8
 """Mismatches of one test that are shown; a wrong rule is wrong for every file."""
 
 
-class Mismatch(AssertionError):
+class MismatchError(AssertionError):
     """A property that does not hold: its name, what was seen and what was expected."""
 
 
@@ -40,19 +40,19 @@ def equal(what: str, seen: object, expected: object) -> None:
 
     Raises
     ------
-    Mismatch
+    MismatchError
         Names the property and both values.
     """
     __tracebackhide__ = True
     if seen != expected:
-        raise Mismatch(f"{what}: seen {seen!r}, expected {expected!r}")
+        raise MismatchError(f"{what}: seen {seen!r}, expected {expected!r}")
 
 
 def that(holds: object, what: str, seen: object, expected: str) -> None:
     """Raise unless something holds; arguments as of `equal`, with the expectation in words."""
     __tracebackhide__ = True
     if not holds:
-        raise Mismatch(f"{what}: seen {seen!r}, expected {expected}")
+        raise MismatchError(f"{what}: seen {seen!r}, expected {expected}")
 
 
 @dataclasses.dataclass
@@ -78,7 +78,7 @@ def mismatches() -> Iterator[Mismatches]:
 
     Raises
     ------
-    Mismatch
+    MismatchError
         With one line per mismatch, if there is any.
     """
     __tracebackhide__ = True
@@ -87,7 +87,7 @@ def mismatches() -> Iterator[Mismatches]:
     found = list(dict.fromkeys(collected.found))
     if found:
         more = [f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise Mismatch("\n".join([*found[:_SHOWN], *more]))
+        raise MismatchError("\n".join([*found[:_SHOWN], *more]))
 
 
 def requirement(*needs: Capability, after: Iterable[Test] = ()) -> Callable[[Test], Test]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from ..errors import HarnessError
 from ..instrument.kit import Capability
 from ..repository import open_repository
 from ..stages.fork import fork_repository
+from ..stages.runner import Runner
+from ..stages.snapshots import SnapshotStore
 from .choice import coarse, few_raws
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["RawFile", "Subject", "pattern", "read"]
 
 Header = dict[str, Any]
+
+STAR = 1e6
+"""Flux of a star that outshines everything else (nJy; magnitude 16.4)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,10 +285,72 @@ class Subject:
         with open_repository(path, writeable=True) as butler:
             yield butler
 
+    @cached_property
+    def scratch(self) -> Butler:
+        """A butler of a repository that tests of single files share: each has a RUN of its own."""
+        self.scratch_root = self.folder("scratch") / "repo"
+        fork_repository(self.registered, self.scratch_root)
+        return self._open.enter_context(open_repository(self.scratch_root, writeable=True))
+
+    scratch_root: Path
+
+    @cached_property
+    def _open(self) -> ExitStack:
+        return ExitStack()
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._open.close()
+
     def ingest(self, butler: Butler, paths: list[Path], **options: Any) -> IngestReport:
         """Ingest files as ``harness ingest`` does."""
         options.setdefault("transfer", "copy")
         return ingest(butler, paths, translators=[self.kit.translator], **options)
+
+    def star(self, raw: RawFile) -> tuple[float, float, Path]:
+        """Simulate a raw with one bright star, off its centre.
+
+        Returns
+        -------
+        ra, dec : `float`
+            Where the star is (degrees).
+        path : `~pathlib.Path`
+            The raw file.
+        """
+        from ..instrument.pointing import Pointing
+        from ..simulate.exposure import Simulator, band_of
+        from ..simulate.scene import Sources
+
+        observation, detector = raw.observation, raw.detector
+        pointing = Pointing(*observation.pointing, self.camera.sky_parity)
+        place = 0.3 * (detector.nx - 1), 0.7 * (detector.ny - 1)
+        ra, dec = (float(v) for v in pointing.pixel_to_sky(self.camera, detector.id, *place))
+        band = band_of(self.kit, observation.physical_filter)
+        columns = {
+            "id": [1],
+            "ra": [ra],
+            "dec": [dec],
+            "is_star": [True],
+            "r_half_arcsec": [0.0],
+            "axis_ratio": [1.0],
+            "position_angle": [0.0],
+            f"{band}_flux": [STAR],
+        }
+        simulator = Simulator(self.dataset, self.kit, Sources.from_table(columns))
+        exposed = simulator.expose(observation, detector.id)
+        assert self.kit.write_raw is not None  # an instrument with images has it
+        folder = self.folder("star")
+        return ra, dec, self.kit.write_raw(folder, observation, detector, exposed.pixels, self.dataset.scale)
+
+    def runner(self, dataset: Dataset) -> Runner:
+        """Return the stages of a dataset; their snapshots are kept as long as the subject."""
+        engine = self.plugins.find("engine", "inprocess")
+        return Runner(self.plugins, dataset, self.kit, engine, SnapshotStore(self._folder / "snapshots"))
+
+    @property
+    def calibrated(self) -> Path:
+        """A repository with the calibrations of the small dataset; to be read only."""
+        return self.runner(self.dataset).build("calibs").repo
 
     def raw_refs(self, butler: Butler, run: str | None = None) -> dict[tuple[int, int], DatasetRef]:
         """Return the raws in a repository by exposure and detector."""

@@ -104,7 +104,9 @@ class Values:
         """``physical_filter`` is that of the manifest."""
         with mismatches() as wrong:
             for raw in subject.firsts:
-                wrong.equal(f"physical_filter of {raw}", subject.info(raw).physical_filter, raw.observation.physical_filter)
+                wrong.equal(
+                    f"physical_filter of {raw}", subject.info(raw).physical_filter, raw.observation.physical_filter
+                )
 
     @requirement(after=_SOUND)
     def test_observation_type_is_the_observations(self, subject: Subject) -> None:

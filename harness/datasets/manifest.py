@@ -46,13 +46,22 @@ class _Entry(pydantic.BaseModel):
 
 
 class DiscreteSkyMapEntry(_Entry):
-    """A sky map of one tract around a point."""
+    """A sky map of one tract around a point.
+
+    Attributes
+    ----------
+    radius : `float`
+        Half of the side of the tract (degrees).
+    pixel_arcsec : `float`
+        Size of pixels (arcsec), before binning: near that of the camera, so that coadds sample stars as well.
+    """
 
     kind: Literal["discrete"]
     name: str
     ra: Ra
     dec: Dec
     radius: float = pydantic.Field(gt=0, lt=90)
+    pixel_arcsec: float = pydantic.Field(default=0.168, gt=0, lt=10)
 
 
 class RingsSkyMapEntry(_Entry):

@@ -30,7 +30,8 @@ def rewrite(target: DefectTarget, name: str, change: Callable[[Any], Any]) -> No
     """
     collection = f"{target.kit.name}/runs/{target.dataset.name}"
     with target.butler() as butler:
-        refs = sorted(butler.query_datasets(name, collection, explain=False), key=lambda r: r.dataId)
+        found = butler.query_datasets(name, collection, with_dimension_records=True, explain=False)
+        refs = sorted(found, key=lambda r: r.dataId)
         if not refs:
             raise HarnessError(
                 f"{collection} has no {name}", remedy="apply the defect after the pipeline", code="defect"

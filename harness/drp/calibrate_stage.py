@@ -64,12 +64,12 @@ def requests(context: StageContext, kind: str) -> Sequence[tuple[CalibrationEpoc
     inputs = inputs_of(context)
     out = []
     for epoch in dataset.calibrations:
-        output = kit.instrument_class.makeCalibrationCollectionName(kind, epoch.label)
+        output = kit.instrument_class().makeCalibrationCollectionName(kind, epoch.label)
         exposures = ", ".join(map(str, inputs[kind, epoch.label]))
         request = PipelineRun(
             repo=context.repo,
             pipeline=kit.pipelines[kind],
-            inputs=(kit.instrument_class.makeUmbrellaCollectionName(),),
+            inputs=(kit.instrument_class().makeUmbrellaCollectionName(),),
             output=output,
             output_run=f"{output}/run",
             where=f"instrument='{kit.name}' AND exposure IN ({exposures})",
@@ -120,7 +120,7 @@ def run(context: StageContext) -> Mapping[str, Any]:
     HarnessError
         If exposures are missing, a pipeline fails, or something cannot be certified.
     """
-    collection = context.kit.instrument_class.makeCalibrationCollectionName()
+    collection = context.kit.instrument_class().makeCalibrationCollectionName()
     runs: dict[str, dict[str, str]] = {}
     start = time.perf_counter()
     for kind in KINDS:

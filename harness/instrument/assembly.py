@@ -94,7 +94,8 @@ def raw_mosaic(pixels: Mapping[str, Pixels], detector: Detector) -> Pixels:
         If an amplifier's pixels are missing or have another shape.
     """
     require_pixels(pixels, detector)
-    raw = np.zeros(raw_shape(detector), dtype=next(iter(pixels.values())).dtype)
+    # Uncompressed FITS has the bytes of numbers the other way round; whatever comes later wants them native.
+    raw = np.zeros(raw_shape(detector), dtype=next(iter(pixels.values())).dtype.newbyteorder("="))
     for amplifier in detector.amplifiers:
         raw[amplifier.raw_bbox.slices] = pixels[amplifier.name]
     return raw

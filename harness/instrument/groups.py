@@ -27,8 +27,9 @@ def group_number(group: str) -> int:
     -------
     number : `int`
         The name itself, if it is an integer. For a time, whole seconds since 2015-01-01, three digits of the fraction
-        and four (or more) of the number of its part. For any other name 56 bits of its BLAKE2b hash with the name's
-        length (two or more digits) appended: at most 19 digits, and within 64 bits, for names up to 99 characters.
+        and four (or more) of the number of its part; negative for a time before (a lost clock says 1970). For any
+        other name 56 bits of its BLAKE2b hash with the name's length (two or more digits) appended: at most 19
+        digits, and within 64 bits, for names up to 99 characters.
 
     Notes
     -----
@@ -41,9 +42,9 @@ def group_number(group: str) -> int:
     if found := _TIME.fullmatch(group):
         try:
             seconds = int((datetime.datetime.fromisoformat(found[1]) - _EPOCH).total_seconds())
-        except ValueError:  # the digits are no date, as in 2022-13-40: a name like any other
-            seconds = -1
-        if seconds >= 0:
+        except ValueError:
+            pass  # the digits are no date, as in 2022-13-40: a name like any other
+        else:
             return int(f"{seconds}{found[2]}{int(found[3] or 0):04d}")
     digest = hashlib.blake2b(group.encode()).hexdigest()[:14]
     return int(f"{int(digest, 16)}{len(group):02d}")

@@ -32,6 +32,8 @@ class HorizonView:
     azimuth: float
     """From north through east."""
     sidereal_time: float
+    hour_angle: float
+    """From -180 to 180."""
 
 
 def horizon(site: Site, ra: float, dec: float, time: Time) -> HorizonView:
@@ -55,7 +57,7 @@ def horizon(site: Site, ra: float, dec: float, time: Time) -> HorizonView:
 
     utc = time.utc
     lon, lat = math.radians(site.longitude), math.radians(site.latitude)
-    azimuth, zenith_distance, *_ = erfa.atco13(
+    azimuth, zenith_distance, hour_angle, *_ = erfa.atco13(
         *(math.radians(ra), math.radians(dec), 0.0, 0.0, 0.0, 0.0),
         *(utc.jd1, utc.jd2, 0.0, lon, lat, site.height, 0.0, 0.0),
         *(0.0, 0.0, 0.0, 0.55),
@@ -66,6 +68,7 @@ def horizon(site: Site, ra: float, dec: float, time: Time) -> HorizonView:
         altitude=90.0 - math.degrees(zenith_distance),
         azimuth=math.degrees(azimuth) % 360.0,
         sidereal_time=math.degrees(sidereal) % 360.0,
+        hour_angle=math.degrees(hour_angle),
     )
 
 

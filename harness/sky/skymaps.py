@@ -93,12 +93,12 @@ class SkyMapDefinition(FrozenModel):
         """Make the sky map that a manifest asks for.
 
         Pixels of 0.168″ and patches of 4000 + 2·100 pixels are those of ``hsc_rings_v1`` and ``discrete/ci_hsc``
-        (``facts/skymap_truth.json``: configuration and hashes of either).
+        (``facts/skymap_truth.json``: configuration and hashes of either); discrete ones may have other pixels.
         """
         if entry.kind == "rings":
             return cls(name=entry.name, layout=RingsLayout(num_rings=entry.num_rings), patches=LegacyPatches())
         layout = DiscreteLayout(ra=entry.ra, dec=entry.dec, radius=entry.radius)
-        return cls(name=entry.name, layout=layout, patches=CellPatches())
+        return cls(name=entry.name, layout=layout, patches=CellPatches(), pixel_arcsec=entry.pixel_arcsec)
 
     @cached_property
     def sha1(self) -> bytes:

@@ -8,6 +8,7 @@ module                  what it does
 `lines`                 continuum, and lines with their centres
 `calibrate`             the disperser's true distance, from lines whose wavelengths are known
 `task`                  all of it as a PipelineTask: ``post_isr_image`` → ``spectrum``, ``spectrumLines``
+`names`                 what the two datasets are
 `checks`, `defects`     what holds of the results, and corruptions that must be found
 ======================  ==============================================================================
 

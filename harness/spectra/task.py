@@ -29,6 +29,7 @@ from .calibrate import calibrate
 from .errors import SpectrumError
 from .extract import Aperture, extract, refine_direction
 from .lines import continuum, find_lines
+from .names import SPECTRUM, SPECTRUM_LINES, SPECTRUM_SUMMARY
 from .zeroth import find_zeroth
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ if TYPE_CHECKING:
     from .lines import FoundLine
     from .zeroth import Zeroth
 
-__all__ = ["SPECTRUM", "SPECTRUM_LINES", "ExtractSpectrumConfig", "ExtractSpectrumConnections", "ExtractSpectrumTask"]
-
-SPECTRUM, SPECTRUM_LINES = "spectrum", "spectrumLines"
-"""Dataset types {instrument, exposure, detector}: the spectrum of the brightest source, and the lines in it."""
+__all__ = ["ExtractSpectrumConfig", "ExtractSpectrumConnections", "ExtractSpectrumTask"]
 
 _DIMENSIONS = ("instrument", "exposure", "detector")
 _FLUX = units.electron / units.nm
@@ -71,6 +69,12 @@ class ExtractSpectrumConnections(PipelineTaskConnections, dimensions=_DIMENSIONS
     )
     lines = connectionTypes.Output(
         doc="Spectral lines.", name=SPECTRUM_LINES, storageClass="ArrowAstropy", dimensions=_DIMENSIONS
+    )
+    summary = connectionTypes.Output(
+        doc="Undispersed image and disperser.",
+        name=SPECTRUM_SUMMARY,
+        storageClass="ArrowAstropy",
+        dimensions=_DIMENSIONS,
     )
 
     def adjustQuantum(self, inputs: Any, outputs: Any, label: str, data_id: DataCoordinate) -> Any:
@@ -127,7 +131,6 @@ class ExtractSpectrumTask(PipelineTask):
         if disperser is None:  # unless somebody built the graph without the connections' adjustQuantum
             raise NoWorkFound(f"{data_id['physical_filter']} disperses nothing")
         inputs = butlerQC.get(inputRefs)
-        result = Struct()
         try:
             result = self.run(
                 image=inputs["image"],
@@ -137,7 +140,6 @@ class ExtractSpectrumTask(PipelineTask):
             )
         except SpectrumError as error:
             raise AnnotatedPartialOutputsError.annotate(error, self, log=self.log) from error
-        result.spectrum.meta["physical_filter"] = data_id["physical_filter"]
         butlerQC.put(result, outputRefs)
 
     def run(self, *, image: MaskedImage, camera: Camera, detector: int, disperser: Disperser) -> Struct:
@@ -157,7 +159,7 @@ class ExtractSpectrumTask(PipelineTask):
         Returns
         -------
         result : `lsst.pipe.base.Struct`
-            ``spectrum`` and ``lines`` (`astropy.table.Table`).
+            ``spectrum``, ``lines`` and ``summary`` (`astropy.table.Table`).
 
         Raises
         ------
@@ -205,17 +207,17 @@ class ExtractSpectrumTask(PipelineTask):
             zeroth.x, zeroth.y, turned, scale.distance, len(scale.used), len(found),
         )  # fmt: skip
         return Struct(
-            spectrum=self._spectrum(extracted, scale, zeroth, disperser, turned),
+            spectrum=self._spectrum(extracted, scale),
             lines=self._lines(found, scale),
+            summary=self._summary(scale, zeroth, turned),
         )
 
-    def _spectrum(
-        self, extracted: Extracted, scale: WavelengthScale, zeroth: Zeroth, disperser: Disperser, turned: float
-    ) -> Table:
+    @staticmethod
+    def _spectrum(extracted: Extracted, scale: WavelengthScale) -> Table:
         trace = scale.trace
         x, y = trace.point(extracted.along)
         dispersion = _dispersion(trace, extracted.along)
-        table = Table(
+        return Table(
             {
                 "wavelength": trace.wavelength(x, y) * units.nm,
                 "dispersion": dispersion * units.nm / units.pixel,
@@ -228,18 +230,24 @@ class ExtractSpectrumTask(PipelineTask):
                 "flag": extracted.flag,
             }
         )
-        table.meta.update(
-            disperser=disperser.name,
-            order=self.config.order,
-            zeroth_x=zeroth.x,
-            zeroth_y=zeroth.y,
-            psf_sigma=zeroth.sigma,
-            turned_deg=turned,
-            distance_factor=scale.distance,
-            distance_factor_error=scale.error,
-            lines_used=len(scale.used),
+
+    @staticmethod
+    def _summary(scale: WavelengthScale, zeroth: Zeroth, turned: float) -> Table:
+        disperser = scale.trace.disperser
+        return Table(
+            {
+                "disperser": np.array([disperser.name], dtype="U64"),
+                "order": [scale.trace.order],
+                "x": [zeroth.x] * units.pixel,
+                "y": [zeroth.y] * units.pixel,
+                "psfSigma": [zeroth.sigma] * units.pixel,
+                "turned": [turned] * units.deg,
+                "distance": [disperser.distance_mm] * units.mm,
+                "distanceFactor": [scale.distance],
+                "distanceFactorErr": [scale.error],
+                "nLinesUsed": [len(scale.used)],
+            }
         )
-        return table
 
     def _lines(self, found: tuple[FoundLine, ...], scale: WavelengthScale) -> Table:
         trace = scale.trace

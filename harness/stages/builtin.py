@@ -105,7 +105,7 @@ STAGES = (
         "run the pipeline",
         _lazy("harness.drp.stage"),
         extends="calibrate",
-        code=("harness.drp", "harness.engines", "harness.sky"),
+        code=("harness.drp", "harness.spectra", "harness.engines", "harness.sky"),
         capabilities=PIPELINES,
     ),
     Stage(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ Floats = NDArray[np.float64]
 
 UNIT = 100.0
 """Nanometres in one step of the fit's parameters: some change of all of them matters about the same."""
+
+MODEL_ERROR = 0.02
+"""Error of the model of a donut, relative to its brightness: pixels of the edges are that uncertain."""
 
 SOFT = 4.0
 """Residual (standard deviations) from which pixels count less: neighbours and cosmic rays are no part of a donut."""
@@ -44,6 +48,13 @@ class Stamp:
     good: NDArray[np.bool_]
     model: DonutModel
     fwhm: float
+
+    @cached_property
+    def weight(self) -> Floats:
+        """One over the standard deviation of each usable pixel, the error of the model included."""
+        level = max(float(np.percentile(self.image[self.good], 90) - np.percentile(self.image[self.good], 10)), 0.0)
+        weight: Floats = 1 / np.sqrt(self.variance[self.good] + (MODEL_ERROR * level) ** 2)
+        return weight
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,9 +139,8 @@ class _Problem:
     def _scaled(self, k: int, image: Floats) -> tuple[Floats, float]:
         """Give an image the flux and the background that suit best; return the residuals and the flux."""
         stamp = self.stamps[k]
-        weight = 1 / np.sqrt(stamp.variance[stamp.good])
-        design = np.stack([image[stamp.good] * weight, weight], axis=1)
-        data = stamp.image[stamp.good] * weight
+        design = np.stack([image[stamp.good] * stamp.weight, stamp.weight], axis=1)
+        data = stamp.image[stamp.good] * stamp.weight
         best = np.linalg.lstsq(design, data, rcond=None)[0]
         return data - design @ best, float(best[0])
 
@@ -162,8 +172,7 @@ class _Problem:
         stamp = self.stamps[k]
         image = self._image(k, p[: len(self.terms)], p[self._own(k)])
         residual, flux = self._scaled(k, image)
-        weight = 1 / np.sqrt(stamp.variance[stamp.good])
-        signal = max(abs(flux), 1e-30) * image[stamp.good] * weight
+        signal = max(abs(flux), 1e-30) * image[stamp.good] * stamp.weight
         return flux, float(np.sqrt(np.mean(residual**2) / max(np.mean(signal**2), 1e-30)))
 
 

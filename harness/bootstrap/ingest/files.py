@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import math
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from .header import BLOCK, RawHeader, parse_cards
 from .reasons import BadRaw, Reason
@@ -21,6 +24,7 @@ _FIRST_READ = 5 * BLOCK
 _MAX_HEADER = 16 * 1024 * 1024
 """A header longer than this (bytes) is taken for something else."""
 _PIECE = 1024 * 1024
+_GZIP = b"\x1f\x8b"
 
 
 @contextmanager
@@ -83,32 +87,56 @@ def read_headers(path: str | ResourcePath) -> tuple[list[RawHeader], int]:
     with open_raw(path) as (stream, size):
         if size == 0:
             raise BadRaw(Reason.TRUNCATED, "is empty", seen="0 bytes")
-        header, end = _read_header(stream, size, 0)
-        headers = [header]
-        if header.get("SIMPLE") is not True:
-            raise BadRaw(Reason.NOT_FITS, "is not FITS: SIMPLE is not T", key="SIMPLE")
-        current, hdu, data = header, 0, 0
-        while True:
-            length = _data_length(current, hdu)
-            data += length
-            if end + length > size:
-                raise BadRaw(
-                    Reason.TRUNCATED,
-                    f"data of HDU {hdu} are cut off",
-                    seen=f"{size} bytes",
-                    expected=f"at least {end + length} bytes",
-                )
-            start = end + math.ceil(length / BLOCK) * BLOCK
-            if start >= size:
-                break
-            following = _read_extension(stream, size, start)
-            if following is None:  # special records after the last HDU (FITS standard, section 3.5)
-                break
-            (current, end), hdu = following, hdu + 1
-            headers.append(current)
-        if not data:
-            raise BadRaw(Reason.NO_DATA, "holds headers only: no HDU has data")
-    return headers, size
+        start = stream.read(len(_GZIP))
+        stream.seek(0)
+        if start != _GZIP:
+            return _read_all(stream, size), size
+        with _inflated(stream) as (plain, length):
+            return _read_all(plain, length), size
+
+
+@contextmanager
+def _inflated(stream: BinaryIO) -> Iterator[tuple[BinaryIO, int]]:
+    """Open what is compressed by gzip, whatever the file's name; only reading all of it proves it whole."""
+    try:
+        with gzip.GzipFile(fileobj=stream) as plain:
+            length = plain.seek(0, io.SEEK_END)
+            plain.seek(0)
+            yield cast(BinaryIO, plain), length
+    except EOFError as error:
+        raise BadRaw(Reason.TRUNCATED, "gzip-compressed data are cut off") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise BadRaw(Reason.NOT_FITS, f"is not FITS: gzip-compressed, but damaged: {error}") from error
+
+
+def _read_all(stream: BinaryIO, size: int) -> list[RawHeader]:
+    """Read the headers of all HDUs."""
+    header, end = _read_header(stream, size, 0)
+    headers = [header]
+    if header.get("SIMPLE") is not True:
+        raise BadRaw(Reason.NOT_FITS, "is not FITS: SIMPLE is not T", key="SIMPLE")
+    current, hdu, data = header, 0, 0
+    while True:
+        length = _data_length(current, hdu)
+        data += length
+        if end + length > size:
+            raise BadRaw(
+                Reason.TRUNCATED,
+                f"data of HDU {hdu} are cut off",
+                seen=f"{size} bytes",
+                expected=f"at least {end + length} bytes",
+            )
+        start = end + math.ceil(length / BLOCK) * BLOCK
+        if start >= size:
+            break
+        following = _read_extension(stream, size, start)
+        if following is None:  # special records after the last HDU (FITS standard, section 3.5)
+            break
+        (current, end), hdu = following, hdu + 1
+        headers.append(current)
+    if not data:
+        raise BadRaw(Reason.NO_DATA, "holds headers only: no HDU has data")
+    return headers
 
 
 def _read_header(stream: BinaryIO, size: int, start: int) -> tuple[RawHeader, int]:
@@ -117,8 +145,9 @@ def _read_header(stream: BinaryIO, size: int, start: int) -> tuple[RawHeader, in
         stream.seek(start)
     content = stream.read(_FIRST_READ)
     if not start and content[:9] != b"SIMPLE  =":
-        kind = "gzip-compressed" if content[:2] == b"\x1f\x8b" else f"begins with {content[:9]!r}"
-        raise BadRaw(Reason.NOT_FITS, f"is not FITS: {kind}", seen=repr(content[:9]), expected="SIMPLE  =")
+        raise BadRaw(
+            Reason.NOT_FITS, f"is not FITS: begins with {content[:9]!r}", seen=repr(content[:9]), expected="SIMPLE  ="
+        )
     while True:
         header = parse_cards(content.decode("latin-1"))
         if header is not None:

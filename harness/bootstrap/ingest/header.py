@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from .reasons import BadRaw, Reason
 
-__all__ = ["BLOCK", "CARD", "EVERY_KEY", "RawHeader", "parse_cards"]
+__all__ = ["BLOCK", "CARD", "EVERY_KEY", "RawHeader", "key_names", "parse_cards"]
 
 BLOCK = 2880
 """Bytes in a FITS block (FITS standard 4.0, section 3.1)."""
@@ -122,11 +122,29 @@ class RawHeader(MutableMapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         if self.accessed is not None:
             self.accessed.add(EVERY_KEY)
+        yield from self.names()
+
+    def names(self) -> Iterator[str]:
+        """Yield the keys, without logging that all of them were looked at."""
         yield from (k for k in self._places if self._values.get(k) is not _DELETED)
         yield from (k for k, v in self._values.items() if k not in self._places and v is not _DELETED)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def key_names(header: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a header of any kind, for translators that look for keys by a part of their name.
+
+    Iterating over a `RawHeader` means that a translation depends on every card, so that no two detectors of an
+    exposure agree. A translator that uses this function instead must look up each key that it found.
+
+    Parameters
+    ----------
+    header : `~collections.abc.Mapping`
+        The header.
+    """
+    return list(header.names() if isinstance(header, RawHeader) else header)
 
 
 class _Deleted:

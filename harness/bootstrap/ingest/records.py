@@ -248,7 +248,8 @@ def _check_plausible(records: ExposureRecords, now: Time, day_is_date: bool) -> 
         )
     day = records.day_obs["timespan"]
     on_date = day_is_date and begin.strftime("%Y%m%d") == str(fields["day_obs"])
-    if day is not None and not day.begin <= begin < day.end and not on_date:
+    # simulations of future nights keep the time at which they were made
+    if day is not None and not day.begin <= begin < day.end and not on_date and not fields["has_simulated"]:
         raise BadRaw(
             Reason.BAD_TIME,
             f"exposure begins at {begin.isot} (TAI), outside observing day {fields['day_obs']}",

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from lsst.pex.config import RangeField
+from lsst.pex.config import Config, RangeField
 from lsst.pipe.base import (
     InputQuantizedConnection,
     OutputQuantizedConnection,
     PipelineTask,
-    PipelineTaskConfig,
     QuantumContext,
     Struct,
 )
 
 from ..cache import shared
-from .isr import EXPOSURE
+from .isr import EXPOSURE, NOISE
 from .stack import Combined
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def exposures_of(metadata: Any) -> tuple[int, ...]:
     return tuple(int(word) for word in str(metadata.get(EXPOSURES, "")).split())
 
 
-class CombineConfig(PipelineTaskConfig):
+class CombineConfig(Config):
     """Configuration that the tasks share; a base, without connections of its own."""
 
     clip = RangeField[float](
@@ -49,7 +48,7 @@ class CombineTask(PipelineTask):
     """A task that makes one image out of many; subclasses give ``combined``."""
 
     config: CombineConfig
-    unit: str
+    unit: ClassVar[str]
 
     def runQuantum(
         self, butlerQC: QuantumContext, inputRefs: InputQuantizedConnection, outputRefs: OutputQuantizedConnection
@@ -91,7 +90,12 @@ class CombineTask(PipelineTask):
 
         result = self.combined(exposures, camera, detector)
         ids = [int(e.metadata[EXPOSURE]) for e in exposures]
-        metadata = {EXPOSURES: " ".join(map(str, ids)), "N_INPUTS": len(ids), "N_REJECTED": result.rejected}
+        metadata = {
+            EXPOSURES: " ".join(map(str, ids)),
+            "N_INPUTS": len(ids),
+            "N_REJECTED": result.rejected,
+            NOISE: result.noise,
+        }
         self.metadata["n_exposures"] = len(ids)
         self.metadata["n_rejected"] = result.rejected
         self.log.info("%d exposures; %d of their pixels left out", len(ids), result.rejected)

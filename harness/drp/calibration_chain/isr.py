@@ -27,13 +27,25 @@ if TYPE_CHECKING:
     from ...instrument.camera import Camera
     from ...instrument.raw import Raw
 
-__all__ = ["EXPOSURE", "SECONDS", "CalibrationIsrConfig", "CalibrationIsrConnections", "CalibrationIsrTask"]
+__all__ = [
+    "EXPOSURE",
+    "INHERITED",
+    "NOISE",
+    "SECONDS",
+    "CalibrationIsrConfig",
+    "CalibrationIsrConnections",
+    "CalibrationIsrTask",
+]
 
 _EXPOSURE = ("instrument", "exposure", "detector")
 _DETECTOR = ("instrument", "detector")
 
 EXPOSURE, SECONDS = "EXPOSURE", "DARKTIME"
 """Metadata of processed exposures: exposure id, and seconds for which dark current gathered."""
+
+NOISE, INHERITED = "NOISE", "INHERITED"
+"""Metadata: of a calibration the standard deviation of its pixels; of a processed exposure that part (electrons) which
+comes from calibrations, and which no averaging over exposures makes smaller."""
 
 
 class CalibrationIsrConnections(PipelineTaskConnections, dimensions=_EXPOSURE, defaultTemplates={"kind": "Bias"}):
@@ -119,7 +131,8 @@ class CalibrationIsrTask(PipelineTask):
         Returns
         -------
         result : `lsst.pipe.base.Struct`
-            ``processed`` (`lsst.images.Image`): ADU without, electrons with a bias; metadata `EXPOSURE`, `SECONDS`.
+            ``processed`` (`lsst.images.Image`): ADU without, electrons with a bias; metadata `EXPOSURE`, `SECONDS`
+            and `INHERITED`.
         """
         from astropy import units
         from lsst.images import Image
@@ -127,10 +140,13 @@ class CalibrationIsrTask(PipelineTask):
         trimmed = trim(raw, camera[raw.detector.id], self.config.overscanOrder)
         seconds = dark_seconds(raw.obs_info)
         image: Any = trimmed.image
+        inherited = 0.0
         if bias is not None:
             image = (image - bias.array) * trimmed.gain
+            inherited = float(bias.metadata.get(NOISE, 0.0)) * float(trimmed.gain.mean())
         if dark is not None:
             image = image - dark.array * np.float32(seconds)
-        metadata = {EXPOSURE: int(raw.obs_info.exposure_id), SECONDS: seconds}
+            inherited = float(np.hypot(inherited, float(dark.metadata.get(NOISE, 0.0)) * seconds))
+        metadata = {EXPOSURE: int(raw.obs_info.exposure_id), SECONDS: seconds, INHERITED: inherited}
         unit = units.adu if bias is None else units.electron
         return Struct(processed=Image(image, unit=unit, metadata=metadata))

@@ -27,11 +27,14 @@ class Combined:
         How many images each pixel is the average of.
     rejected : `int`
         How many pixels of single images were left out.
+    noise : `float`
+        Standard deviation of its pixels, r.m.s. over the image, that follows from those of the images.
     """
 
     image: Image
     count: NDArray[np.int64]
     rejected: int
+    noise: float
 
 
 def combine(images: Sequence[Image], sigmas: Sequence[Image], weights: Sequence[float], *, clip: float) -> Combined:
@@ -75,7 +78,9 @@ def combine(images: Sequence[Image], sigmas: Sequence[Image], weights: Sequence[
     weight = keep * np.asarray(weights, np.float32)[:, None, None]
     total = weight.sum(axis=0)
     mean = np.where(total > 0, np.sum(weight * stack, axis=0) / np.where(total > 0, total, 1), middle)
-    return Combined(mean.astype(np.float32), keep.sum(axis=0), int((~keep).sum()))
+    variance = np.sum((weight * np.stack(sigmas)) ** 2, axis=0)[total > 0] / total[total > 0] ** 2
+    noise = float(np.sqrt(np.mean(variance, dtype=np.float64))) if variance.size else float("nan")
+    return Combined(mean.astype(np.float32), keep.sum(axis=0), int((~keep).sum()), noise)
 
 
 def mean_response(image: Image, least: float) -> float:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from lsst.pex.config import RangeField
-from lsst.pipe.base import PipelineTaskConnections, connectionTypes
+from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections, connectionTypes
 
 from .. import names
 from ..signature import read_noise_image
 from .combination import CombineConfig, CombineTask
-from .isr import SECONDS
+from .isr import INHERITED, SECONDS
 from .stack import Combined, combine, mean_response
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class CpBiasCombineConnections(PipelineTaskConnections, dimensions=_DETECTOR):
     calibration = _calibration(names.BIAS, "Structure of the bias above the overscan (ADU).")
 
 
-class CpBiasCombineConfig(CombineConfig, pipelineConnections=CpBiasCombineConnections):
+class CpBiasCombineConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=CpBiasCombineConnections):
     """Configuration of `CpBiasCombineTask`."""
 
 
@@ -79,7 +79,7 @@ class CpBiasCombineTask(CombineTask):
 
     ConfigClass = CpBiasCombineConfig
     _DefaultName = "cpBiasCombine"
-    unit: ClassVar[str] = "adu"
+    unit = "adu"
 
     def combined(self, exposures: Sequence[Image], camera: Camera, detector: int) -> Combined:
         """Average the exposures, all alike."""
@@ -97,7 +97,7 @@ class CpDarkCombineConnections(PipelineTaskConnections, dimensions=_DETECTOR):
     calibration = _calibration(names.DARK, "Dark current (electrons per second).")
 
 
-class CpDarkCombineConfig(CombineConfig, pipelineConnections=CpDarkCombineConnections):
+class CpDarkCombineConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=CpDarkCombineConnections):
     """Configuration of `CpDarkCombineTask`."""
 
     minSeconds = RangeField[float](doc="Shortest dark that is of use (seconds).", default=1.0, min=0.0)
@@ -108,18 +108,25 @@ class CpDarkCombineTask(CombineTask):
 
     ConfigClass = CpDarkCombineConfig
     _DefaultName = "cpDarkCombine"
-    unit: ClassVar[str] = "electron / s"
+    unit = "electron / s"
     config: CpDarkCombineConfig
 
     def combined(self, exposures: Sequence[Image], camera: Camera, detector: int) -> Combined:
         """Average what gathers in a second; exposures that are too short are left out."""
         _, noise = read_noise_image(camera[detector])
-        used = [(e.array, float(e.metadata[SECONDS])) for e in exposures]
-        used = [(electrons, seconds) for electrons, seconds in used if seconds >= self.config.minSeconds]
+        least = self.config.minSeconds
+        used = [(e.array, float(e.metadata[SECONDS])) for e in exposures if _long(e, least)]
         rates = [electrons / np.float32(seconds) for electrons, seconds in used]
         rate = np.maximum(np.median(np.stack(rates), axis=0), 0.0) if rates else np.float32(0.0)
         sigmas = [np.sqrt(noise**2 + rate * np.float32(seconds)) / np.float32(seconds) for _, seconds in used]
-        return combine(rates, sigmas, [seconds for _, seconds in used], clip=self.config.clip)
+        result = combine(rates, sigmas, [seconds for _, seconds in used], clip=self.config.clip)
+        # The bias is the same in all of them.
+        inherited = [float(e.metadata[INHERITED]) / float(e.metadata[SECONDS]) for e in exposures if _long(e, least)]
+        return dataclasses.replace(result, noise=float(np.hypot(result.noise, np.mean(inherited))))
+
+
+def _long(exposure: Image, least: float) -> bool:
+    return float(exposure.metadata[SECONDS]) >= least
 
 
 class CpFlatCombineConnections(PipelineTaskConnections, dimensions=(*_DETECTOR, "physical_filter")):
@@ -130,7 +137,7 @@ class CpFlatCombineConnections(PipelineTaskConnections, dimensions=(*_DETECTOR, 
     calibration = _calibration(names.FLAT, "Relative response to light.", (*_DETECTOR, "physical_filter"))
 
 
-class CpFlatCombineConfig(CombineConfig, pipelineConnections=CpFlatCombineConnections):
+class CpFlatCombineConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=CpFlatCombineConnections):
     """Configuration of `CpFlatCombineTask`."""
 
     minResponse = RangeField[float](
@@ -149,7 +156,7 @@ class CpFlatCombineTask(CombineTask):
 
     ConfigClass = CpFlatCombineConfig
     _DefaultName = "cpFlatCombine"
-    unit: ClassVar[str] = ""
+    unit = ""
     config: CpFlatCombineConfig
 
     def combined(self, exposures: Sequence[Image], camera: Camera, detector: int) -> Combined:
@@ -165,4 +172,5 @@ class CpFlatCombineTask(CombineTask):
         dead = image < least
         image[dead] = 1.0
         self.metadata["n_dead"] = int(dead.sum())
-        return dataclasses.replace(result, image=image)
+        inherited = np.mean([float(e.metadata[INHERITED]) / v for e, v in zip(exposures, levels, strict=True)])
+        return dataclasses.replace(result, image=image, noise=float(np.hypot(result.noise, inherited)))

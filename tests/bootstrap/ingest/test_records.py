@@ -28,7 +28,7 @@ SITE = EarthLocation.from_geodetic(-70.7, -30.2, 2663)
 
 def real_headers():
     """Those that some installed translator claims."""
-    for path in sorted(REAL.glob("*/*.json")):
+    for path in sorted(REAL.glob("HSC/*.json")):  # plugins test the translators that they bring
         try:
             with_info = ObservationInfo(dict(json.loads(path.read_text())["header"]), subset={"instrument"}, quiet=True)
         except ValueError:
@@ -175,6 +175,11 @@ def test_wrong_observing_day_is_refused(days):
                                  datetime_end=Time("2020-01-10T12:01:00", scale="tai")))  # fmt: skip
     with pytest.raises(BadRaw, match="outside observing day"):
         check_records(records, DimensionUniverse(), 10, NOW)
+
+
+def test_simulated_night_of_another_date_is_kept():
+    """Rehearsals of Rubin's commissioning camera are of 2026, and were made in 2024."""
+    check_records(build_records(info(observing_day=20260321, has_simulated_content=True)), DimensionUniverse(), 10, NOW)
 
 
 def test_observing_day_that_is_no_date():

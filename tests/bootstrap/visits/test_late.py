@@ -236,7 +236,7 @@ runs = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(runs=runs, data=st.data(), grouping=st.sampled_from(["one-to-one-and-by-counter", "by-group-metadata"]))
 def test_the_order_of_arrival_does_not_matter(empty, tmp_path_factory, runs, data, grouping):
     """In whatever order and portions exposures are ingested and defined, in the end there is the same."""

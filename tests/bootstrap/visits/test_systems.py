@@ -187,3 +187,14 @@ def test_a_misspelt_grouping(butler):
     insert(butler, night())
     with pytest.raises(HarnessError, match=r"unknown visit grouping 'by-seq-start' \(did you mean 'by-seq-start-end'"):
         define_visits(butler, KIT, grouping="by-seq-start")
+
+
+def test_a_limit_that_is_too_small(butler, judge):
+    """The visit of a first snap counts as its exposure, not as the longer number."""
+    insert(butler, night())
+    (record,) = butler.query_dimension_records("instrument", instrument=NAME)
+    for limit, beyond in ((FIRST, [SECOND]), (FIRST - 1, [FIRST, SECOND, int(f"9{FIRST}")])):
+        butler.registry.syncDimensionData("instrument", record.toDict() | {"visit_max": limit}, update=True)
+        assert sorted(define_visits(butler, KIT).beyond) == beyond
+        result = judge("identifiers.visit-max")["identifiers.visit-max"]
+        assert sorted(f.data_id["visit"] for f in result.findings) == beyond

@@ -125,7 +125,10 @@ def wavelength_table(hdus: HDUList, path: str = "") -> Floats:
     if len(values) < 2:
         return np.full(len(pixels), values[0])
     left = np.clip(np.floor(place).astype(int), 1, len(values) - 1)
-    wavelength = values[left - 1] + (place - left) * (values[left] - values[left - 1])
+    part = place - left
+    # Whole places take their own entry and nothing of the next, which may be no number.
+    slope = np.where(part == 0, 0.0, values[left] - values[left - 1])
+    wavelength = np.where(part == 1, values[left], values[left - 1] + part * slope)
     return np.asarray(wavelength * _UNITS[unit.casefold()], np.float64)
 
 

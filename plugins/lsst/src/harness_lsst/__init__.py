@@ -1,4 +1,4 @@
-"""A plugin of gen3-harness."""
+"""Rubin's cameras for gen3-harness."""
 
 from __future__ import annotations
 
@@ -7,4 +7,6 @@ __all__ = ["load_translators"]
 
 def load_translators() -> list[str]:
     """Import the header translators, which registers them, and return their names (`list` [`str`])."""
-    return []
+    from . import translators
+
+    return [str(getattr(translators, name).name) for name in translators.__all__]

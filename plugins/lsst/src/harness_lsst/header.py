@@ -212,7 +212,7 @@ def _pointing(profile: Profile, observation: Observation, begin: Time, end: Time
     for when, time in (("START", begin), ("END", end)):
         view = horizon(profile.site, ra, dec, time)
         cards |= {
-            f"HA{when}": math.remainder(view.sidereal_time - ra, 360.0) / 15,
+            f"HA{when}": view.hour_angle / 15,
             f"EL{when}": view.altitude,
             f"AZ{when}": view.azimuth,
             f"AM{when}": airmass(view.altitude),
@@ -221,7 +221,7 @@ def _pointing(profile: Profile, observation: Observation, begin: Time, end: Time
 
 
 def _filter(profile: Profile, physical_filter: str) -> Cards:
-    name, _, grating = physical_filter.partition("~")
+    name, _, second = physical_filter.partition("~")
     cards: Cards = {
         "FILTBAND": physical_filter[:1] or None,
         "FILTER": None if name == "unknown" else name,
@@ -230,11 +230,13 @@ def _filter(profile: Profile, physical_filter: str) -> Cards:
     }
     if profile.grating:
         cards |= {
-            "GRATBAND": grating.upper() or None,
-            "GRATING": None if grating in ("", "unknown") else grating,
+            "GRATBAND": second.upper() or None,
+            "GRATING": None if second in ("", "unknown") else second,
             "GRATSLOT": None,
             "LINSPOS": None,
         }
+    elif second:
+        cards["FILTER2"] = second
     return cards
 
 

@@ -62,7 +62,17 @@ class RubinTranslator(PointingTranslator):
     """Whether the type of an observation says if the sky was seen, where no header key does."""
 
     @classmethod
-    def fix_header(cls, header: Any, instrument: str, obsid: str, filename: str | None = None) -> bool:
+    def can_translate(cls, header: Mapping[str, Any], filename: str | None = None) -> bool:  # noqa: ARG003
+        """Return whether a header is of this camera (`bool`); its file's name does not matter."""
+        return cls.claims(header)
+
+    @classmethod
+    def claims(cls, header: Mapping[str, Any]) -> bool:
+        """Return whether a header is of this camera (`bool`); no two cameras claim the same."""
+        raise NotImplementedError
+
+    @classmethod
+    def fix_header(cls, header: Any, instrument: str, obsid: str, filename: str | None = None) -> bool:  # noqa: ARG003
         """Put known faults of a header right, in place.
 
         Called after the corrections of single exposures, if there are any. Faults that are already put right,
@@ -72,10 +82,8 @@ class RubinTranslator(PointingTranslator):
         ----------
         header : `~collections.abc.MutableMapping`
             The header.
-        instrument, obsid : `str`
-            Names of the instrument and of the observation.
-        filename : `str`, optional
-            Not used.
+        instrument, obsid, filename : `str`
+            Names of the instrument, of the observation and of the file; not used.
 
         Returns
         -------
@@ -84,7 +92,7 @@ class RubinTranslator(PointingTranslator):
         """
         if FIXED_KEY in header:
             return False
-        changes = cls.faults(header, obsid)
+        changes = cls.faults(header)
         for key, value in changes.items():
             header[key] = value
         if changes:
@@ -92,15 +100,13 @@ class RubinTranslator(PointingTranslator):
         return bool(changes)
 
     @classmethod
-    def faults(cls, header: Mapping[str, Any], obsid: str) -> dict[str, Any]:
+    def faults(cls, header: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
         """Return the keys of a header that are known to be wrong, with their right values.
 
         Parameters
         ----------
         header : `~collections.abc.Mapping`
             The header, with the corrections of this exposure, if there are any.
-        obsid : `str`
-            Name of the observation.
         """
         return {}
 
@@ -294,9 +300,10 @@ class RubinTranslator(PointingTranslator):
     def to_physical_filter(self) -> str:
         """Return FILTER, FILTER1 and FILTER2, joined by ``~``; empty places at the end are left out."""
         names = [text for key in ("FILTER", "FILTER1", "FILTER2") if (text := self._text(key)) is not None]
-        while len(names) > 1 and names[-1] == "empty":
-            names.pop()
-        return (FILTER_DELIMITER.join(names) or "unknown").replace("NONE", "none")
+        joined = (FILTER_DELIMITER.join(names) or "unknown").replace("NONE", "none")
+        while joined.endswith(f"{FILTER_DELIMITER}empty"):
+            joined = joined.removesuffix(f"{FILTER_DELIMITER}empty")
+        return joined
 
     @cache_translation
     def to_can_see_sky(self) -> bool | None:

@@ -65,4 +65,4 @@ def detector(instrument: str, name: str) -> Detector:
 def night_faults(instrument: str) -> tuple[NightFault, ...]:
     """Return the nights of an instrument whose headers need other values; from ``data/nights.json``."""
     entries = _load("nights.json").get(instrument, ())
-    return tuple(NightFault(e["day_obs"], *e["seq_num"], e["set"]) for e in entries)
+    return tuple(NightFault(e["day_obs"], e["seq_num"][0], e["seq_num"][1], e["set"]) for e in entries)

@@ -1,0 +1,1 @@
+"""Pipelines for Rubin's cameras."""

@@ -1,0 +1,163 @@
+"""What a dispersed exposure looks like."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from harness.errors import HarnessError
+from harness.instrument.dispersion import SPECTRAL_LINES, Trace
+from harness.simulate.exposure import Simulator
+from harness.simulate.photometry import flux_to_electrons
+from harness.simulate.scene import Sources
+from harness.simulate.spectra import SEPARATION, mounted, target
+
+
+@pytest.fixture(scope="module")
+def alone(dataset, kit) -> Simulator:
+    """A simulator whose sky has nothing but the targets."""
+    nothing = Sources.none()
+    return Simulator(dataset, kit, dataclasses.replace(nothing, flux={"white": np.zeros(0)}))
+
+
+def _observation(dataset, number):
+    return next(o for o in dataset.observations if o.exposure == number)
+
+
+def test_the_light_of_each_order_is_its_share(dataset, kit, alone) -> None:
+    observation = _observation(dataset, 1)
+    star, disperser = target(dataset, kit, observation), mounted(dataset, kit, observation)
+    image = alone.light(observation, 3)
+    image -= np.median(image)  # the sky; its gradient is far below the tolerance
+    x, y = star.pixel(alone.camera, 3)
+    rows, columns = np.indices(image.shape)
+    near = np.hypot(columns - x, rows - y) < 12
+    grid = np.linspace(*star.range, 20001)
+    total = np.trapezoid(star.density(grid), grid)
+    assert image[near].sum() == pytest.approx(disperser.efficiency[0] * total, rel=5e-3)
+    trace = Trace(disperser, alone.camera, 3, x, y)
+    strip = (np.abs(trace.across(columns, rows)) < 8) & (trace.along(columns, rows) > 60)
+    ends = trace.pixel(star.range)
+    assert ((ends[1] > 0) & (ends[1] < image.shape[0])).all()  # all of the order is on the detector
+    assert image[strip].sum() == pytest.approx(disperser.efficiency[1] * total, rel=5e-3)
+
+
+def test_light_falls_where_the_model_says(dataset, kit, alone) -> None:
+    """What emission lines add is centred on the pixels of their wavelengths."""
+    for observation in dataset.observations[:2]:
+        star, disperser = target(dataset, kit, observation), mounted(dataset, kit, observation)
+        trace = Trace(disperser, alone.camera, 3, *star.pixel(alone.camera, 3))
+        rows, columns = np.indices((alone.camera[3].ny, alone.camera[3].nx))
+        along = trace.along(columns, rows)
+        image = alone.light(observation, 3)
+        image -= np.median(image)
+        strip = np.abs(trace.across(columns, rows)) < 8
+        for line in (line for line in star.lines if not line.name):
+            at = float(trace.along(*trace.pixel(line.wavelength)))
+            away = along[strip] - at
+            window = np.exp(-0.5 * (away / 2) ** 2)
+            # Less the continuum, as the model gives it.
+            grid = np.arange(-12, 12, 0.01)
+            wavelength = trace.wavelength(*trace.point(at + grid))
+            smooth = star.continuum(wavelength) * np.gradient(wavelength, grid) * disperser.efficiency[1]
+            smooth *= np.exp(-0.5 * (grid / 2) ** 2) * 0.01
+            light = float(np.sum(window * image[strip])) - float(smooth.sum())
+            moment = float(np.sum(window * image[strip] * away)) - float(np.sum(smooth * grid))
+            assert light > 0
+            assert abs(moment / light) < 0.05
+
+
+def test_lines_are_known_and_unknown_and_apart(dataset, kit) -> None:
+    for observation in dataset.observations[:3]:
+        lines = target(dataset, kit, observation).lines
+        wavelengths = np.array([line.wavelength for line in lines])
+        assert {line.name: line.wavelength for line in lines if line.name} == dict(SPECTRAL_LINES)
+        unknown = [line for line in lines if not line.name]
+        assert len(unknown) == 3
+        assert all(line.equivalent_width < 0 for line in unknown)
+        for line in unknown:
+            assert np.sort(np.abs(wavelengths - line.wavelength))[1] >= SEPARATION
+        density = target(dataset, kit, observation).density(np.linspace(300, 1100, 4000))
+        assert (density > 0).all()
+
+
+def test_the_truth_is_a_function_of_seed_and_exposure(dataset, kit) -> None:
+    first, second = dataset.observations[:2]
+    assert target(dataset, kit, first) == target(dataset, kit, first)
+    assert mounted(dataset, kit, first) == mounted(dataset, kit, first)
+    assert target(dataset, kit, first).lines != target(dataset, kit, second).lines
+    other = dataset.model_copy(update={"seed": dataset.seed + 1})
+    assert target(other, kit, first).lines != target(dataset, kit, first).lines
+    assert mounted(other, kit, first) != mounted(dataset, kit, first)
+
+
+def test_field_stars_have_spectra_too(dataset, kit, alone) -> None:
+    """A star of magnitude 15.5 at the boresight leaves the shares of its orders as the target does."""
+    observation = _observation(dataset, 1)
+    flux = np.array([10 ** (0.4 * (31.4 - 15.5))])
+    one = {name: np.zeros(1) for name in ("half_light_radius", "position_angle")}
+    star = Sources(
+        id=np.arange(1),
+        ra=np.array([10.0]),
+        dec=np.array([-40.0]),
+        is_star=np.ones(1, bool),
+        axis_ratio=np.ones(1),
+        flux={"white": flux},
+        **one,
+    )
+    extra = Simulator(dataset, kit, star).light(observation, 3) - alone.light(observation, 3)
+    disperser, truth = mounted(dataset, kit, observation), target(dataset, kit, observation)
+    electrons = float(flux_to_electrons(flux, "white", observation.exposure_time)[0])
+    x, y = alone.camera.field_to_pixel(3, 0.0, 0.0)
+    trace = Trace(disperser, alone.camera, 3, float(x), float(y))
+    rows, columns = np.indices(extra.shape)
+    near = np.hypot(columns - x, rows - y) < 12
+    assert extra[near].sum() == pytest.approx(disperser.efficiency[0] * electrons, rel=5e-3)
+    ends = trace.along(*trace.pixel(np.array([420.0, 560.0])))
+    along = trace.along(columns, rows)
+    strip = (np.abs(trace.across(columns, rows)) < 8) & (along > ends[0]) & (along < ends[1])
+    grid = np.linspace(420, 560, 1000)
+    share = np.trapezoid(truth.continuum(grid), grid) / truth.electrons
+    assert extra[strip].sum() == pytest.approx(disperser.efficiency[1] * share * electrons, rel=0.02)
+
+
+def test_a_filter_without_a_disperser_gives_a_direct_image(dataset, simulator) -> None:
+    light = simulator.light(_observation(dataset, 4), 3)
+    assert light.max() < 1e6
+    assert light.min() > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"target_magnitude": "bright"}, "target_magnitude is 'bright'"),
+        ({"target_magnitude": True}, "target_magnitude is True"),
+        ({"target_temperature": -3.0}, "target_temperature is -3"),
+        ({"target_temperature": float("nan")}, "target_temperature is nan"),
+        ({"target_field": 4.0}, "target_field is 4"),
+        ({"target_field": (1.0, "a")}, "target_field is"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(dataset, kit, settings, what) -> None:
+    observation = dataclasses.replace(_observation(dataset, 1), settings=settings)
+    with pytest.raises(HarnessError, match=f"exposure 1: setting {what}"):
+        target(dataset, kit, observation)
+
+
+def test_an_unknown_filter_is_named(dataset, kit) -> None:
+    observation = dataclasses.replace(_observation(dataset, 1), physical_filter="clear~coarze")
+    with pytest.raises(HarnessError, match=r"clear~coarze.*did you mean 'clear~coarse'"):
+        target(dataset, kit, observation)
+
+
+def test_only_dispersed_exposures_of_the_sky_make_a_dataset_one_of_spectra(dataset, kit) -> None:
+    from harness.instrument.kit import Capability
+
+    direct = dataset.model_copy(update={"exposures": dataset.exposures[3:]})
+    flat = dataset.exposures[0].model_copy(update={"type": "flat", "ra": None, "dec": None, "sky_angle": None})
+    flats = dataset.model_copy(update={"exposures": (flat,)})
+    assert Capability.SPECTRA in kit.applicable(dataset)
+    assert Capability.SPECTRA not in kit.applicable(direct)
+    assert Capability.SPECTRA not in kit.applicable(flats)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessError
+from ..instrument.kit import Capability
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
@@ -21,6 +22,9 @@ SHARED = ("refcats", "skymaps")
 def chain_defaults(butler: Butler, instrument: Any, *, shared: Sequence[str] = SHARED) -> tuple[str, tuple[str, ...]]:
     """Make the instrument's umbrella collection: raws, calibrations, reference catalogues and sky maps.
 
+    A chain that is there grows by those that have come since, each at its place: several datasets of an instrument can
+    be in one repository.
+
     Parameters
     ----------
     butler : `lsst.daf.butler.Butler`
@@ -28,26 +32,29 @@ def chain_defaults(butler: Butler, instrument: Any, *, shared: Sequence[str] = S
     instrument : `lsst.pipe.base.Instrument`
         An instance; it names its collections.
     shared : `~collections.abc.Sequence` [`str`], optional
-        Collections that follow.
+        Those of `SHARED` that the instrument's data need.
 
     Returns
     -------
     name : `str`
         The chain.
     children : `tuple` [`str`, ...]
-        Its members; those that the repository doesn't have are left out.
+        Its members, in the order raws, calibrations, `SHARED`; those that the repository doesn't have are left out.
 
     Raises
     ------
     HarnessError
-        If the chain is there with other members or of another type (it is left as it is), or has no member.
+        If the chain is there with foreign members, in another order or of another type (it is left as it is), or has
+        no member.
     """
     from lsst.daf.butler import CollectionType
     from lsst.daf.butler.registry import MissingCollectionError
 
     name = instrument.makeUmbrellaCollectionName()
-    wanted = (instrument.makeDefaultRawIngestRunName(), instrument.makeCalibrationCollectionName(), *shared)
     existing = set(butler.collections.query("*"))  # naming one that is missing would raise
+    before = butler.collections.get_info(name).children if name in existing else ()
+    own = (instrument.makeDefaultRawIngestRunName(), instrument.makeCalibrationCollectionName())
+    wanted = (*own, *(c for c in SHARED if c in shared or c in before))
     children = tuple(c for c in wanted if c in existing)
     if not children:
         raise HarnessError(f"nothing to chain in {name}: none of {', '.join(wanted)} exists", code="no-collections")
@@ -60,9 +67,12 @@ def chain_defaults(butler: Butler, instrument: Any, *, shared: Sequence[str] = S
         return name, children
     if info.type is not CollectionType.CHAINED:
         raise HarnessError(f"collection {name} is a {info.type.name}, not a chain", code="collection-type")
-    if not info.children:  # registered by a process that was interrupted before it could fill it
+    if info.children == children:
+        return name, children
+    if info.children == tuple(c for c in children if c in info.children):
+        # It grows; or it was registered by a process that was interrupted before it could fill it.
         butler.collections.redefine_chain(name, children)
-    elif info.children != children:
+    else:
         raise HarnessError(
             f"chain {name} is [{', '.join(info.children)}], expected [{', '.join(children)}]",
             remedy="redefine it with 'butler collection-chain' if that is a mistake",
@@ -84,6 +94,9 @@ def run(context: StageContext) -> Mapping[str, Any]:
     facts : `~collections.abc.Mapping`
         ``collection`` and ``children``.
     """
+    brought = context.kit.applicable(context.dataset)
+    needs = dict(zip(SHARED, (Capability.REFCATS, Capability.COADDS), strict=True))
     with context.butler() as butler:
-        name, children = chain_defaults(butler, context.kit.instrument_class())
+        instrument = context.kit.instrument_class()
+        name, children = chain_defaults(butler, instrument, shared=[c for c in SHARED if needs[c] in brought])
     return {"collection": name, "children": list(children)}

@@ -19,12 +19,14 @@ FAMILIES = (
     "visits",
     "snaps",
     "calibrations",
+    "calibration_chain",
     "chains",
     "collection_checks",
     "datastore",
     "provenance",
     "artifact_provenance",
     "quality",
+    "calibration_truth",
 )
 """The modules that have checks, in the order in which these are listed."""
 

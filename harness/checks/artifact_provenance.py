@@ -79,7 +79,7 @@ def carried(context: CheckContext) -> Sequence[Carried]:
 def carried_by(context: CheckContext, row: FileRow) -> Carried | None:
     """Return what one file says about itself; `None` if it cannot be read, which other checks find."""
     path = local_path(context, row)
-    if path is None or path.suffix not in _READERS or problem(path, row.path):
+    if path is None or path.suffix not in _READERS or not path.is_file() or problem(path, row.path):
         return None  # found by datastore.files-exist and datastore.artifacts-readable
     return _interpret(row, _READERS[path.suffix](path))
 

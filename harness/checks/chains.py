@@ -11,6 +11,7 @@ from .records import known_instruments, look_rows
 from .tables import tables
 
 if TYPE_CHECKING:
+    from ..instrument.kit import InstrumentKit
     from .context import CheckContext
 
 __all__ = ["CHECKS", "find_cycles"]
@@ -130,12 +131,11 @@ def defaults_order(context: CheckContext) -> Iterator[Finding]:
     for name, kit in known_instruments(context).items():
         instrument = kit.instrument_class()
         wanted = [instrument.makeDefaultRawIngestRunName()]
-        if Capability.CALIBRATIONS in kit.capabilities:
+        brought = _brought(context, kit)
+        if Capability.CALIBRATIONS in brought:
             wanted.append(instrument.makeCalibrationCollectionName())
-        if Capability.VISITS in kit.capabilities:
-            # Not every dataset brings these.
-            shared = (instrument.makeRefCatCollectionName(), "skymaps")
-            wanted += [c for c in shared if c in data.collection_ids]
+        shared = {instrument.makeRefCatCollectionName(): Capability.REFCATS, "skymaps": Capability.COADDS}
+        wanted += [c for c, capability in shared.items() if capability in brought and c in data.collection_ids]
         chain = instrument.makeUmbrellaCollectionName()
         number = data.collection_ids.get(chain)
         children = [data.collection_name(c) for c in data.chains.get(number, ())] if number is not None else []
@@ -149,6 +149,14 @@ def defaults_order(context: CheckContext) -> Iterator[Finding]:
                 expected=", ".join(wanted),
                 look=_look_chain(chain),
             )
+
+
+def _brought(context: CheckContext, kit: InstrumentKit) -> frozenset[str]:
+    """Return what the datasets of an instrument bring; all that it can have, if it is not known which there are."""
+    if context.dataset is None:
+        return kit.capabilities
+    known = (d for d in (*context.others, context.dataset) if d.instrument == kit.name)
+    return frozenset().union(*(kit.applicable(d) for d in known))
 
 
 @check(

@@ -204,7 +204,7 @@ def _header(path: Path) -> Any:
 
 
 def _keys(subject: Subject, path: Path, name: str) -> list[str]:
-    """Return the header keys that a property is made of; those that tell whose file it is only if there are no others."""
+    """Return the header keys that a property is made of; those that tell whose file it is only if there are no more."""
     header = _header(path)
     header.accessed = claimed = set[str]()
     subject.kit.translator.can_translate(header, filename=str(path))

@@ -19,7 +19,7 @@ COARSE = 16
 
 PER_KIND = 2
 """Exposures of each type and filter."""
-MOST = 12
+MOST = 8
 """Exposures in all."""
 DETECTORS = 2
 """Detectors of each exposure."""
@@ -71,23 +71,31 @@ def coarse(dataset: Dataset, kit: InstrumentKit) -> Dataset:
     return dataset
 
 
-def few_exposures(dataset: Dataset) -> tuple[ExposureEntry, ...]:
-    """Return some exposures of each type and filter; of a group all or none."""
+def few_exposures(dataset: Dataset, *, dark: bool = False) -> Dataset:
+    """Return a dataset with some exposures of each type and filter; of a group all or none.
+
+    Parameters
+    ----------
+    dataset : `~harness.datasets.manifest.Dataset`
+        The whole one.
+    dark : `bool`, optional
+        Whether to keep all exposures that don't look at the sky, of which calibrations may be made.
+    """
     chosen: list[ExposureEntry] = []
     kinds: dict[tuple[str, str], int] = {}
     for entry in dataset.exposures:
         kind = (entry.type, entry.filter)
         grouped = bool(entry.group) and any(c.group == entry.group for c in chosen)
-        if grouped or (kinds.get(kind, 0) < PER_KIND and len(chosen) < MOST):
+        if grouped or (dark and entry.ra is None) or (kinds.get(kind, 0) < PER_KIND and len(chosen) < MOST):
             kinds[kind] = kinds.get(kind, 0) + 1
             chosen.append(entry)
-    return tuple(chosen)
+    return dataset.model_copy(update={"exposures": tuple(chosen)})
 
 
 def few_raws(dataset: Dataset) -> Dataset:
     """Return a dataset with some of its exposures, and of each the first and the last detectors."""
     entries = []
-    for entry in few_exposures(dataset):
+    for entry in few_exposures(dataset).exposures:
         ids = entry.detectors
         kept = ids if len(ids) <= DETECTORS else (*ids[: DETECTORS - 1], ids[-1])
         entries.append(entry.model_copy(update={"detectors": kept}))

@@ -13,7 +13,6 @@ from .requirement import mismatches, requirement
 
 if TYPE_CHECKING:
     from ..instrument.camera import Amplifier, Camera
-    from .requirement import Mismatches
     from .subject import Subject
 
 __all__ = ["Geometry"]
@@ -110,7 +109,7 @@ def _overlap(one: Rect, two: Rect) -> bool:
     )
 
 
-def _sections(wrong: Mismatches, what: str, a: Amplifier) -> None:
+def _sections(wrong: mismatches, what: str, a: Amplifier) -> None:
     wrong.equal(f"size of raw_data of {what}", (a.raw_data.nx, a.raw_data.ny), (a.bbox.nx, a.bbox.ny))
     others = {"raw_serial_overscan": a.raw_serial_overscan, "raw_parallel_overscan": a.raw_parallel_overscan}
     for name, box in {"raw_data": a.raw_data, **others}.items():

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     from ..instrument.kit import Capability
     from .subject import Subject
 
-__all__ = ["MismatchError", "Mismatches", "equal", "mismatches", "requirement", "that"]
+__all__ = ["MismatchError", "equal", "mismatches", "requirement", "that"]
 
 Test = Callable[..., None]
 
@@ -55,11 +53,17 @@ def that(holds: object, what: str, seen: object, expected: str) -> None:
         raise MismatchError(f"{what}: seen {seen!r}, expected {expected}")
 
 
-@dataclasses.dataclass
-class Mismatches:
-    """Collects what is wrong with each of many files or records, so that all of it is shown at once."""
+class mismatches:  # noqa: N801  (used like a function)
+    """Collects what is wrong with each of many files or records, and raises it together at the end of a block.
 
-    found: list[str] = dataclasses.field(default_factory=list)
+    Raises
+    ------
+    MismatchError
+        When the block ends, with one line for each mismatch, if there is any.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
 
     def equal(self, what: str, seen: object, expected: object) -> None:
         """Note it if two values differ."""
@@ -71,23 +75,15 @@ class Mismatches:
         if not holds:
             self.found.append(f"{what}: seen {seen!r}, expected {expected}")
 
+    def __enter__(self) -> mismatches:
+        return self
 
-@contextmanager
-def mismatches() -> Iterator[Mismatches]:
-    """Collect mismatches and raise them together at the end.
-
-    Raises
-    ------
-    MismatchError
-        With one line per mismatch, if there is any.
-    """
-    __tracebackhide__ = True
-    collected = Mismatches()
-    yield collected
-    found = list(dict.fromkeys(collected.found))
-    if found:
-        more = [f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
-        raise MismatchError("\n".join([*found[:_SHOWN], *more]))
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        __tracebackhide__ = True
+        found = list(dict.fromkeys(self.found))
+        if found and kind is None:
+            more = [f"… and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+            raise MismatchError("\n".join([*found[:_SHOWN], *more]))
 
 
 def requirement(*needs: Capability, after: Iterable[Test] = ()) -> Callable[[Test], Test]:

@@ -42,31 +42,27 @@ class Running:
         from lsst.daf.butler import Timespan
 
         from ..repository import open_repository
-        from ..simulate.exposure import DARK_TYPES
 
         with open_repository(subject.calibrated) as butler, mismatches() as wrong:
             collection = subject.kit.instrument_class().makeCalibrationCollectionName()
             types = [t for t in butler.registry.queryDatasetTypes() if t.isCalibration()]
             wrong.that(types, "calibration dataset types", [], "some")
-            for raw in subject.raws:
-                o = raw.observation
+            raws = [(o, d) for o in subject.sequence.observations for d in o.detectors]
+            for o, detector in raws:
                 for dataset_type in types:
-                    if "physical_filter" in dataset_type.dimensions and o.observation_type in DARK_TYPES:
+                    if "physical_filter" in dataset_type.dimensions and not o.on_sky:
                         continue
-                    key = {
-                        "instrument": subject.name,
-                        "detector": raw.detector.id,
-                        "physical_filter": o.physical_filter,
-                    }
+                    key = {"instrument": subject.name, "detector": detector, "physical_filter": o.physical_filter}
                     key = {k: v for k, v in key.items() if k in dataset_type.dimensions}
                     span = Timespan(o.begin, o.end)
                     found = butler.find_dataset(dataset_type, key, collections=collection, timespan=span)
-                    wrong.that(found is not None, f"{dataset_type.name} of {raw}", None, f"one in {collection}")
+                    what = f"{dataset_type.name} of exposure {o.exposure} detector {detector}"
+                    wrong.that(found is not None, what, None, f"one in {collection}")
 
     @requirement(after=_READY)
     def test_bootstrap_passes_all_checks(self, subject: Subject) -> None:
-        """The stages up to ``defaults`` run on some raws of the dataset, and all checks that hold by then pass."""
-        _run(subject, subject.dataset, "defaults")
+        """The stages up to ``defaults`` run on some exposures, and all checks that hold by then pass."""
+        _run(subject, "defaults")
 
     @requirement(
         Capability.PIPELINES,
@@ -78,19 +74,19 @@ class Running:
         ),
     )
     def test_pipeline_passes_all_checks(self, subject: Subject) -> None:
-        """The stages up to ``process`` run on the whole dataset, coarsely, and all checks that hold by then pass."""
+        """The stages up to ``process`` run on some exposures, and all checks that hold by then pass."""
         if Capability.VISITS in subject.capabilities:
             for test in (OnSky.test_visit_ids_are_below_their_limit, OnSky.test_regions_hold_what_detectors_see):
                 test(self, subject)
-        _run(subject, subject.whole, "process")
+        _run(subject, "process")
 
 
-def _run(subject: Subject, dataset: Any, until: str) -> None:
+def _run(subject: Subject, until: str) -> None:
     """Run stages and checks, and raise for each that is not passed."""
     from ..results import RunRecord
     from ..stages.fingerprint import versions
 
-    runner = subject.runner(dataset)
+    runner, dataset = subject.runner, subject.sequence
     record = RunRecord(
         id=dataset.name,
         folder=subject.folder("run"),

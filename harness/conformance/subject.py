@@ -21,7 +21,7 @@ from ..repository import open_repository
 from ..stages.fork import fork_repository
 from ..stages.runner import Runner
 from ..stages.snapshots import SnapshotStore
-from .choice import coarse, few_raws
+from .choice import coarse, few_exposures, few_raws
 
 if TYPE_CHECKING:
     from astro_metadata_translator import MetadataTranslator, ObservationInfo
@@ -107,6 +107,12 @@ class Subject:
 
     Attributes
     ----------
+    whole : `~harness.datasets.manifest.Dataset`
+        The dataset, its pixels binned coarsely.
+    dataset : `~harness.datasets.manifest.Dataset`
+        The few raws of it that most tests look at.
+    sequence : `~harness.datasets.manifest.Dataset`
+        The few exposures of it, with all their detectors, on which stages are run.
     outcomes : `dict`
         What each test raised so far; see `~harness.conformance.requirement.requirement`.
     """
@@ -115,6 +121,7 @@ class Subject:
         self.kit = kit
         self.whole = coarse(dataset, kit)
         self.dataset = few_raws(self.whole)
+        self.sequence = few_exposures(self.whole, dark=True)
         self.plugins = plugins
         self.outcomes: dict[tuple[Any, ...], BaseException | None] = {}
         self._folder = folder
@@ -342,15 +349,16 @@ class Subject:
         folder = self.folder("star")
         return ra, dec, self.kit.write_raw(folder, observation, detector, exposed.pixels, self.dataset.scale)
 
-    def runner(self, dataset: Dataset) -> Runner:
-        """Return the stages of a dataset; their snapshots are kept as long as the subject."""
+    @cached_property
+    def runner(self) -> Runner:
+        """The stages of the sequence; their snapshots are kept as long as the subject."""
         engine = self.plugins.find("engine", "inprocess")
-        return Runner(self.plugins, dataset, self.kit, engine, SnapshotStore(self._folder / "snapshots"))
+        return Runner(self.plugins, self.sequence, self.kit, engine, SnapshotStore(self._folder / "snapshots"))
 
     @property
     def calibrated(self) -> Path:
-        """A repository with the calibrations of the small dataset; to be read only."""
-        return self.runner(self.dataset).build("calibs").repo
+        """A repository with the calibrations of the sequence; to be read only."""
+        return self.runner.build("calibs").repo
 
     def raw_refs(self, butler: Butler, run: str | None = None) -> dict[tuple[int, int], DatasetRef]:
         """Return the raws in a repository by exposure and detector."""

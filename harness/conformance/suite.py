@@ -44,10 +44,11 @@ class InstrumentConformance(
     dataset: ClassVar[str | None] = None
 
     @pytest.fixture(scope="class")
-    def subject(self, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    @classmethod
+    def subject(cls, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
         """The instrument under test."""
-        name = self.instrument or getattr(request.module, "INSTRUMENT", "")
-        dataset = self.dataset or getattr(request.module, "DATASET", None)
+        name = cls.instrument or getattr(request.module, "INSTRUMENT", "")
+        dataset = cls.dataset or getattr(request.module, "DATASET", None)
         try:
             subject = make_subject(name, dataset, tmp_path_factory)
         except HarnessError as error:

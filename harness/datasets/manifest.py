@@ -153,10 +153,17 @@ class ExposureEntry(_Entry):
 
 
 class Processing(_Entry):
-    """Which pipeline of the instrument to run, on what, with which overrides ``label:field=value``."""
+    """Which pipeline of the instrument to run, on what, with which overrides ``label:field=value``.
+
+    Attributes
+    ----------
+    inputs : `tuple` [`str`]
+        Collections to search beside the instrument's own: raws of another one that took part.
+    """
 
     pipeline: str
     where: str = ""
+    inputs: tuple[str, ...] = ()
     config: tuple[Annotated[str, pydantic.Field(pattern=r"^[^:=]+:[^:=]+=.*$")], ...] = ()
 
 

@@ -18,6 +18,7 @@ FAMILIES = (
     "visits",
     "snaps",
     "calibrations",
+    "calibration_chain",
     "collections",
     "datastore",
     "provenance",

@@ -28,7 +28,7 @@ def first_run(context: StageContext) -> PipelineRun:
     return PipelineRun(
         repo=context.repo,
         pipeline=context.kit.pipelines[processing.pipeline],
-        inputs=(f"{context.kit.name}/defaults",),
+        inputs=(f"{context.kit.name}/defaults", *processing.inputs),
         output=output,
         output_run=f"{output}/first",
         where=processing.where,

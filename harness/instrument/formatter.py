@@ -149,13 +149,14 @@ class RawFormatter(FormatterV2):
         return lsst_detector(self.camera(_scale(header)), int(info.detector_num), visit=info.visit_id)
 
     def _wcs(self, header: Header, info: ObservationInfo) -> SkyProjection[Any] | None:
-        if info.tracking_radec is None or info.boresight_rotation_angle is None:
+        angle = info.boresight_rotation_angle if info.boresight_rotation_coord == "sky" else None
+        if info.tracking_radec is None or angle is None:
             return None
         camera = self.camera(_scale(header))
         pointing = Pointing(
             ra=float(info.tracking_radec.ra.deg),
             dec=float(info.tracking_radec.dec.deg),
-            sky_angle=float(info.boresight_rotation_angle.deg),
+            sky_angle=float(angle.deg),
             parity=camera.sky_parity,
         )
         return sky_projection(camera, int(info.detector_num), pointing, visit=info.visit_id)

@@ -156,15 +156,26 @@ class InstrumentKit:
 
         What the dataset brings nothing for is left out: coadds without a sky map, pipelines without one named …
         """
+        from ..datasets.observations import SKYLESS_TYPES
+
         absent: dict[str, bool] = {
             Capability.COADDS: dataset.skymap is None,
             Capability.REFCATS: dataset.refcat is None,
             Capability.CALIBRATIONS: not dataset.calibrations,
             Capability.CALIBRATION_CHAIN: not dataset.calibrations or all(e.type != "bias" for e in dataset.exposures),
             Capability.PIPELINES: dataset.processing is None,
+            Capability.VISITS: all(e.ra is None or e.type in SKYLESS_TYPES for e in dataset.exposures),
             Capability.SPECTRA: all(e.ra is None or self.disperser(e.filter) is None for e in dataset.exposures),
+            Capability.WAVEFRONT: not self._defocused(dataset),
         }
         return frozenset(c for c in self.capabilities if not absent.get(c, False))
+
+    def _defocused(self, dataset: Dataset) -> bool:
+        """Say whether some image of a dataset is out of focus."""
+        if Capability.WAVEFRONT not in self.capabilities or self.camera.optics is None:
+            return False
+        heights = {d.id: d.z_mm for d in self.camera.detectors}
+        return any(e.focus or any(heights.get(d) for d in e.detectors) for e in dataset.exposures)
 
     @cached_property
     def camera(self) -> Camera:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from astropy.io.fits.card import Undefined
+
 from .assembly import raw_shape
 
 if TYPE_CHECKING:
@@ -110,9 +112,10 @@ def _amplifier(header: Mapping[str, Any], amplifier: Amplifier) -> Iterator[Stru
     size = image_size(header)
     if size != (box.nx, box.ny):
         yield StructureProblem(amplifier.extension, *_sizes(size, (box.nx, box.ny)))
-    if "DATASEC" not in header:
+    value = header.get("DATASEC")
+    if value is None or isinstance(value, Undefined):
         return
-    text = str(header.get("DATASEC"))
+    text = str(value)
     x0, y0 = data.x0 - box.x0 + 1, data.y0 - box.y0 + 1
     match = _SECTION.fullmatch(text.strip())
     x1, x2, y1, y2 = (int(n) for n in match.groups()) if match else (0, 0, 0, 0)

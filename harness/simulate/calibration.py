@@ -8,6 +8,7 @@ Amplitudes are assumptions: large enough that an uncorrected image fails the qua
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..datasets.manifest import CalibrationEpoch
 from ..errors import HarnessError
 from ..instrument.camera import Detector, Floats, Rect
 from ..sky.seeds import generator
 from .scene import surface
 
 if TYPE_CHECKING:
-    from ..datasets.manifest import CalibrationEpoch, Dataset
+    from ..datasets.manifest import Dataset
     from ..datasets.observations import Observation
 
 __all__ = [
@@ -64,8 +66,12 @@ DARK_FRAMES, DARK_SECONDS = 10, 300.0
 """Frames averaged in a dark, and seconds of each."""
 
 
+ALWAYS = CalibrationEpoch(label="always", begin=datetime.datetime(1980, 1, 1))  # noqa: DTZ001  (TAI)
+"""The epoch of datasets that have no calibrations: their detectors never change."""
+
+
 def epoch_of(dataset: Dataset, observation: Observation) -> CalibrationEpoch:
-    """Return the calibration epoch that an exposure lies in.
+    """Return the calibration epoch that an exposure lies in; one for all times, if the dataset has none.
 
     Raises
     ------
@@ -75,6 +81,8 @@ def epoch_of(dataset: Dataset, observation: Observation) -> CalibrationEpoch:
     """
     from astropy.time import Time
 
+    if not dataset.calibrations:
+        return ALWAYS
     for epoch in dataset.calibrations:
         begin = Time(epoch.begin, format="datetime", scale="tai")
         end = None if epoch.end is None else Time(epoch.end, format="datetime", scale="tai")

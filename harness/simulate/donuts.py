@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Donut", "defocus", "is_defocused", "render_defocused", "wavefront"]
 
 AMPLITUDES: Mapping[int, float] = MappingProxyType(
-    {4: 300.0, 5: 300.0, 6: 300.0, 7: 200.0, 8: 200.0, 9: 150.0, 10: 150.0, 11: 100.0}
+    {4: 300.0, 5: 250.0, 6: 250.0, 7: 150.0, 8: 150.0, 9: 100.0, 10: 100.0, 11: 50.0}
 )
 """R.m.s. of each term over exposures (nm); an assumption: several times what an aligned telescope leaves."""
 

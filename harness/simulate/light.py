@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import HarnessError
 from ..sky.seeds import generator
 from .donuts import is_defocused, render_defocused
+from .projector import projected, shines
 from .scene import place, render_sources, sky_background
 from .sensor import full_well
 
@@ -166,6 +167,7 @@ def dispersed(simulator: Simulator, observation: Observation, detector: int) -> 
 LIGHTS: tuple[LightSource, ...] = (
     LightSource("darkness", lambda _, o: o.observation_type in DARK_TYPES, darkness),
     LightSource("flat-field screen", lambda _, o: o.observation_type == "flat", screen),
+    LightSource("collimated beam projector", shines, projected),
     LightSource("dispersed sky", lambda s, o: o.on_sky and s.kit.disperser(o.physical_filter) is not None, dispersed),
     LightSource("sky", lambda _, o: o.on_sky, sky),
 )

@@ -222,13 +222,13 @@ def flux(context: CheckContext) -> Iterator[Finding]:
         ratios, errors = [], []
         for first in range(0, len(value) - PIECE, PIECE):
             here = slice(first, first + PIECE)
-            contiguous = abs(along[here][-1] - along[here][0] - (PIECE - 1)) < 0.1
-            ends = known.trace.wavelength(*known.trace.point(along[here][[0, -1]] + np.array([-0.5, 0.5])))
+            contiguous = np.diff(along[here]).max() < 1.5
+            ends = known.trace.wavelength(*known.trace.point(along[here][[0, -1]]))
             grid = np.linspace(float(ends[0]), float(ends[1]), 400)
             true = float(np.trapezoid(known.target.density(grid), grid)) * known.efficiency
             noise = float(np.sqrt(np.sum((error[here] * step[here]) ** 2)))
             if contiguous and good[here].all() and true > 20 * noise:
-                ratios.append(float(np.sum(value[here] * step[here])) / true)
+                ratios.append(float(np.trapezoid(value[here] * step[here], along[here])) / true)
                 errors.append(noise / true)
         if not ratios:
             continue

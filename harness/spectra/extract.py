@@ -95,11 +95,11 @@ class _Strip:
         x, y = x[near], y[near]
         along = trace.along(x, y)
         limits = np.sort(trace.along(*trace.pixel(np.array([aperture.low, aperture.high]))))
-        here = (along >= limits[0]) & (along <= limits[1])
+        number = np.rint(along).astype(np.int64)
+        here = (number >= limits[0] + 0.5) & (number <= limits[1] - 0.5)  # whole bins only
         if here.sum() < 100:
             raise SpectrumError("trace", "the spectrum lies outside the detector")
-        x, y, along = x[here], y[here], along[here]
-        number = np.rint(along).astype(np.int64)
+        x, y, along, number = x[here], y[here], along[here], number[here]
         first = int(number.min())
         return cls(
             along=along,
@@ -253,13 +253,25 @@ def extract(image: Floats, variance: Floats, usable: Mask, trace: Trace, apertur
     share = strip.sum(np.where(good, profile, 0.0)) / np.maximum(strip.sum(np.where(inside, profile, 0.0)), 1e-9)
     here = norm > 0
     mean = np.maximum(norm, 1e-300)
+    along = (strip.sum(weight * profile * strip.along) / mean)[here]
     return Extracted(
-        along=(strip.sum(weight * profile * strip.along) / mean)[here],
+        along=along,
         flux=flux[here],
         error=1 / np.sqrt(norm[here]),
         background=(strip.sum(weight * profile * background) / mean)[here],
-        flag=(share < 0.8)[here],
+        flag=(share < 0.8)[here] | _cut_off(trace, along, aperture.reach / 2, image.shape),
     )
+
+
+def _cut_off(trace: Trace, along: Floats, reach: float, shape: tuple[int, ...]) -> Mask:
+    """Return where the trace is so near to an edge of the image that a part of its width is lost."""
+    x, y = trace.point(along)
+    dx, dy = trace.direction
+    out = np.zeros(len(along), bool)
+    for side in (-reach, reach):
+        px, py = x - side * dy, y + side * dx
+        out |= (px < -0.5) | (px > shape[1] - 0.5) | (py < -0.5) | (py > shape[0] - 0.5)
+    return out
 
 
 def _profile(strip: _Strip, light: Floats, flux: Floats, good: Mask, reach: float) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,9 +114,7 @@ def _fit(along: Floats, flux: Floats, error: Floats, curve: Floats, peak: int, w
         [np.inf, 1.5 * width, 2.5 * width, np.inf, np.inf],
     )
     fit = optimize.least_squares(residuals, start, bounds=bounds)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)
-        covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
     # Where the fit is worse than noise allows, so are its errors.
     scale = max(1.0, float(np.sum(fit.fun**2)) / max(len(s) - 5, 1))
     height_error, centre_error = (float(np.sqrt(scale * covariance[i, i])) for i in (0, 1))

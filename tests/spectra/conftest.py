@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.cli.common import find_dataset
 from harness.datasets.manifest import Dataset
 from harness.instrument.base import HarnessInstrument
 from harness.instrument.camera import Amplifier, Camera, Detector, Purpose, RadialDistortion, Rect
 from harness.instrument.dispersion import Disperser
 from harness.instrument.kit import Capability, InstrumentKit
+from harness.plugins import Plugins
 from harness.simulate.exposure import Simulator
 from harness.simulate.scene import Sources
+from harness.stages.campaign import merged_config, with_needs
+from harness.stages.runner import Runner
+from harness.stages.snapshots import SnapshotStore
 
 NX, NY = 460, 420
 DISPERSERS = {
@@ -88,7 +94,7 @@ class SlitlessInstrument(HarnessInstrument):
 
 
 @pytest.fixture(scope="session")
-def kit() -> InstrumentKit:
+def toy_kit() -> InstrumentKit:
     return InstrumentKit(
         instrument_class=SlitlessInstrument,
         translator=type(None),
@@ -98,7 +104,7 @@ def kit() -> InstrumentKit:
 
 
 @pytest.fixture(scope="session")
-def dataset() -> Dataset:
+def toy_dataset() -> Dataset:
     def exposure(number: int, physical_filter: str, field: list[float], **more: object) -> dict[str, object]:
         return {
             "id": number,
@@ -131,7 +137,7 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def simulator(dataset: Dataset, kit: InstrumentKit) -> Simulator:
+def simulator(toy_dataset: Dataset, toy_kit: InstrumentKit) -> Simulator:
     """Simulates with a few field stars, of which some lie near the traces."""
     rng = np.random.default_rng(4)
     n = 60
@@ -146,7 +152,7 @@ def simulator(dataset: Dataset, kit: InstrumentKit) -> Simulator:
         position_angle=nothing,
         flux={"white": 10 ** (0.4 * (31.4 - rng.uniform(17.5, 23.0, n)))},
     )
-    return Simulator(dataset, kit, stars)
+    return Simulator(toy_dataset, toy_kit, stars)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,3 +184,30 @@ def expose(simulator: Simulator):
         return made[number]
 
     return make
+
+
+@dataclasses.dataclass(frozen=True)
+class Processed:
+    """The repository of latiss_spectra after its pipeline."""
+
+    repo: Path
+    dataset: Dataset
+    kit: InstrumentKit
+
+
+@pytest.fixture(scope="session")
+def processed(plugins: Plugins) -> Processed:
+    """Snapshots are shared with all other tests, and kept."""
+    store = SnapshotStore(Path(os.environ.get("HARNESS_WORK", Path(__file__).parents[2] / ".harness")) / "snapshots")
+    known = {n: find_dataset(plugins, n) for n in ("latiss", "latiss_spectra")}
+    datasets = with_needs([known["latiss_spectra"]], known)
+    engine = plugins.find("engine", "inprocess")
+    base = None
+    for item in datasets:
+        kit = plugins.find("instrument", item.instrument)
+        config = merged_config([kit])
+        runner = Runner(plugins, item, kit, engine, store, base=base, repository_config=config)
+        last = "process" if item is datasets[-1] else runner.graph.ready
+        snapshot = runner.build(last)
+        base = runner.reached(last)
+    return Processed(snapshot.repo, item, kit)

@@ -16,19 +16,19 @@ from harness.simulate.spectra import SEPARATION, mounted, target
 
 
 @pytest.fixture(scope="module")
-def alone(dataset, kit) -> Simulator:
+def alone(toy_dataset, toy_kit) -> Simulator:
     """A simulator whose sky has nothing but the targets."""
     nothing = Sources.none()
-    return Simulator(dataset, kit, dataclasses.replace(nothing, flux={"white": np.zeros(0)}))
+    return Simulator(toy_dataset, toy_kit, dataclasses.replace(nothing, flux={"white": np.zeros(0)}))
 
 
-def _observation(dataset, number):
-    return next(o for o in dataset.observations if o.exposure == number)
+def _observation(toy_dataset, number):
+    return next(o for o in toy_dataset.observations if o.exposure == number)
 
 
-def test_the_light_of_each_order_is_its_share(dataset, kit, alone) -> None:
-    observation = _observation(dataset, 1)
-    star, disperser = target(dataset, kit, observation), mounted(dataset, kit, observation)
+def test_the_light_of_each_order_is_its_share(toy_dataset, toy_kit, alone) -> None:
+    observation = _observation(toy_dataset, 1)
+    star, disperser = target(toy_dataset, toy_kit, observation), mounted(toy_dataset, toy_kit, observation)
     image = alone.light(observation, 3)
     image -= np.median(image)  # the sky; its gradient is far below the tolerance
     x, y = star.pixel(alone.camera, 3)
@@ -44,10 +44,10 @@ def test_the_light_of_each_order_is_its_share(dataset, kit, alone) -> None:
     assert image[strip].sum() == pytest.approx(disperser.efficiency[1] * total, rel=5e-3)
 
 
-def test_light_falls_where_the_model_says(dataset, kit, alone) -> None:
+def test_light_falls_where_the_model_says(toy_dataset, toy_kit, alone) -> None:
     """What emission lines add is centred on the pixels of their wavelengths."""
-    for observation in dataset.observations[:2]:
-        star, disperser = target(dataset, kit, observation), mounted(dataset, kit, observation)
+    for observation in toy_dataset.observations[:2]:
+        star, disperser = target(toy_dataset, toy_kit, observation), mounted(toy_dataset, toy_kit, observation)
         trace = Trace(disperser, alone.camera, 3, *star.pixel(alone.camera, 3))
         rows, columns = np.indices((alone.camera[3].ny, alone.camera[3].nx))
         along = trace.along(columns, rows)
@@ -69,9 +69,9 @@ def test_light_falls_where_the_model_says(dataset, kit, alone) -> None:
             assert abs(moment / light) < 0.05
 
 
-def test_lines_are_known_and_unknown_and_apart(dataset, kit) -> None:
-    for observation in dataset.observations[:3]:
-        lines = target(dataset, kit, observation).lines
+def test_lines_are_known_and_unknown_and_apart(toy_dataset, toy_kit) -> None:
+    for observation in toy_dataset.observations[:3]:
+        lines = target(toy_dataset, toy_kit, observation).lines
         wavelengths = np.array([line.wavelength for line in lines])
         assert {line.name: line.wavelength for line in lines if line.name} == dict(SPECTRAL_LINES)
         unknown = [line for line in lines if not line.name]
@@ -79,23 +79,23 @@ def test_lines_are_known_and_unknown_and_apart(dataset, kit) -> None:
         assert all(line.equivalent_width < 0 for line in unknown)
         for line in unknown:
             assert np.sort(np.abs(wavelengths - line.wavelength))[1] >= SEPARATION
-        density = target(dataset, kit, observation).density(np.linspace(300, 1100, 4000))
+        density = target(toy_dataset, toy_kit, observation).density(np.linspace(300, 1100, 4000))
         assert (density > 0).all()
 
 
-def test_the_truth_is_a_function_of_seed_and_exposure(dataset, kit) -> None:
-    first, second = dataset.observations[:2]
-    assert target(dataset, kit, first) == target(dataset, kit, first)
-    assert mounted(dataset, kit, first) == mounted(dataset, kit, first)
-    assert target(dataset, kit, first).lines != target(dataset, kit, second).lines
-    other = dataset.model_copy(update={"seed": dataset.seed + 1})
-    assert target(other, kit, first).lines != target(dataset, kit, first).lines
-    assert mounted(other, kit, first) != mounted(dataset, kit, first)
+def test_the_truth_is_a_function_of_seed_and_exposure(toy_dataset, toy_kit) -> None:
+    first, second = toy_dataset.observations[:2]
+    assert target(toy_dataset, toy_kit, first) == target(toy_dataset, toy_kit, first)
+    assert mounted(toy_dataset, toy_kit, first) == mounted(toy_dataset, toy_kit, first)
+    assert target(toy_dataset, toy_kit, first).lines != target(toy_dataset, toy_kit, second).lines
+    other = toy_dataset.model_copy(update={"seed": toy_dataset.seed + 1})
+    assert target(other, toy_kit, first).lines != target(toy_dataset, toy_kit, first).lines
+    assert mounted(other, toy_kit, first) != mounted(toy_dataset, toy_kit, first)
 
 
-def test_field_stars_have_spectra_too(dataset, kit, alone) -> None:
+def test_field_stars_have_spectra_too(toy_dataset, toy_kit, alone) -> None:
     """A star of magnitude 15.5 at the boresight leaves the shares of its orders as the target does."""
-    observation = _observation(dataset, 1)
+    observation = _observation(toy_dataset, 1)
     flux = np.array([10 ** (0.4 * (31.4 - 15.5))])
     one = {name: np.zeros(1) for name in ("half_light_radius", "position_angle")}
     star = Sources(
@@ -107,8 +107,8 @@ def test_field_stars_have_spectra_too(dataset, kit, alone) -> None:
         flux={"white": flux},
         **one,
     )
-    extra = Simulator(dataset, kit, star).light(observation, 3) - alone.light(observation, 3)
-    disperser, truth = mounted(dataset, kit, observation), target(dataset, kit, observation)
+    extra = Simulator(toy_dataset, toy_kit, star).light(observation, 3) - alone.light(observation, 3)
+    disperser, truth = mounted(toy_dataset, toy_kit, observation), target(toy_dataset, toy_kit, observation)
     electrons = float(flux_to_electrons(flux, "white", observation.exposure_time)[0])
     x, y = alone.camera.field_to_pixel(3, 0.0, 0.0)
     trace = Trace(disperser, alone.camera, 3, float(x), float(y))
@@ -123,8 +123,8 @@ def test_field_stars_have_spectra_too(dataset, kit, alone) -> None:
     assert extra[strip].sum() == pytest.approx(disperser.efficiency[1] * share * electrons, rel=0.02)
 
 
-def test_a_filter_without_a_disperser_gives_a_direct_image(dataset, simulator) -> None:
-    light = simulator.light(_observation(dataset, 4), 3)
+def test_a_filter_without_a_disperser_gives_a_direct_image(toy_dataset, simulator) -> None:
+    light = simulator.light(_observation(toy_dataset, 4), 3)
     assert light.max() < 1e6
     assert light.min() > 0
 
@@ -140,24 +140,24 @@ def test_a_filter_without_a_disperser_gives_a_direct_image(dataset, simulator) -
         ({"target_field": (1.0, "a")}, "target_field is"),
     ],
 )
-def test_settings_that_make_no_sense_are_named(dataset, kit, settings, what) -> None:
-    observation = dataclasses.replace(_observation(dataset, 1), settings=settings)
+def test_settings_that_make_no_sense_are_named(toy_dataset, toy_kit, settings, what) -> None:
+    observation = dataclasses.replace(_observation(toy_dataset, 1), settings=settings)
     with pytest.raises(HarnessError, match=f"exposure 1: setting {what}"):
-        target(dataset, kit, observation)
+        target(toy_dataset, toy_kit, observation)
 
 
-def test_an_unknown_filter_is_named(dataset, kit) -> None:
-    observation = dataclasses.replace(_observation(dataset, 1), physical_filter="clear~coarze")
+def test_an_unknown_filter_is_named(toy_dataset, toy_kit) -> None:
+    observation = dataclasses.replace(_observation(toy_dataset, 1), physical_filter="clear~coarze")
     with pytest.raises(HarnessError, match=r"clear~coarze.*did you mean 'clear~coarse'"):
-        target(dataset, kit, observation)
+        target(toy_dataset, toy_kit, observation)
 
 
-def test_only_dispersed_exposures_of_the_sky_make_a_dataset_one_of_spectra(dataset, kit) -> None:
+def test_only_dispersed_exposures_of_the_sky_make_a_dataset_one_of_spectra(toy_dataset, toy_kit) -> None:
     from harness.instrument.kit import Capability
 
-    direct = dataset.model_copy(update={"exposures": dataset.exposures[3:]})
-    flat = dataset.exposures[0].model_copy(update={"type": "flat", "ra": None, "dec": None, "sky_angle": None})
-    flats = dataset.model_copy(update={"exposures": (flat,)})
-    assert Capability.SPECTRA in kit.applicable(dataset)
-    assert Capability.SPECTRA not in kit.applicable(direct)
-    assert Capability.SPECTRA not in kit.applicable(flats)
+    direct = toy_dataset.model_copy(update={"exposures": toy_dataset.exposures[3:]})
+    flat = toy_dataset.exposures[0].model_copy(update={"type": "flat", "ra": None, "dec": None, "sky_angle": None})
+    flats = toy_dataset.model_copy(update={"exposures": (flat,)})
+    assert Capability.SPECTRA in toy_kit.applicable(toy_dataset)
+    assert Capability.SPECTRA not in toy_kit.applicable(direct)
+    assert Capability.SPECTRA not in toy_kit.applicable(flats)

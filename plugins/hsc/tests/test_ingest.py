@@ -105,3 +105,20 @@ def test_frame_of_another_exposure_is_refused(kit, butler, raws, tmp_path):
     (entry,) = report.quarantined
     assert (entry.path, entry.reason, entry.key) == (str(odd), "inconsistent-header", "UT-STR")
     assert report.ingested == 3
+
+
+@pytest.mark.parametrize(("key", "value", "seen"), [("NAXIS2", 200, "152 × 200"), ("SIMSCALE", 8, "152 × 268")])
+def test_an_image_of_another_shape_is_refused(kit, raws, butler, tmp_path, key, value, seen):
+    from astropy.io import fits
+
+    folder = tmp_path / "raws"
+    folder.mkdir()
+    for path in sorted(raws.iterdir()):
+        (folder / path.name).write_bytes(path.read_bytes())
+    odd = sorted(folder.iterdir())[2]
+    content, card = odd.read_bytes(), fits.Card(key, value)
+    start = content.index(f"{key:<8}= ".encode())
+    odd.write_bytes(content[:start] + str(card).encode() + content[start + 80 :])
+    (entry,) = ingest(butler, [folder], translators=[kit.translator]).quarantined
+    assert (entry.path, entry.reason, entry.seen) == (str(odd), "structure", seen)
+    assert "extension 0 (primary)" in entry.message

@@ -117,7 +117,7 @@ def test_structure_is_that_of_a_real_file(
                 # The raft's frame is off by half a pixel in files of e2v sensors.
                 assert all(abs(mine_values[k] - real_values[k]) <= 0.5 for k in differing), differing
                 assert {k[-1] for k in differing} <= set("RFEQ")
-        same = ["DETSIZE", "CCD_MANU", "CCD_TYPE", "LSST_NUM", "CCD_SERN", "CCDSLOT", "RAFTBAY", "TELCODE"]
+        same = ["DETSIZE", "CCD_MANU", "CCD_TYPE", "LSST_NUM", "CCDSLOT", "RAFTBAY", "TELCODE"]
         assert {k: ours[0].header[k] for k in same} == {k: theirs[0].header[k] for k in same}
 
 
@@ -195,7 +195,7 @@ def test_the_translator_reads_what_was_observed(
     assert header["SIMSCALE"] == 16
     if observation.ra is None:
         assert info.tracking_radec is None
-        assert info.boresight_rotation_angle is None
+        assert info.boresight_rotation_coord != "sky"
         return
     assert info.tracking_radec.ra.deg == pytest.approx(observation.ra, abs=1e-11)
     assert info.tracking_radec.dec.deg == pytest.approx(observation.dec, abs=1e-11)
@@ -215,6 +215,10 @@ def test_every_filter_is_read_back(kits: Kits, observe: Observe, instrument: str
     kit = kits[instrument]
     wrong = {}
     for name in kit.instrument_class.filters():
+        if profile.grating and "~" not in name:
+            with pytest.raises(HarnessError, match=f"no header of LATISS says physical filter '{name}'"):
+                exposure_cards(profile, kit.translator, observe(instrument, physical_filter=name))
+            continue
         cards = exposure_cards(profile, kit.translator, observe(instrument, physical_filter=name))
         header = {k: v for k, v in cards.items() if v is not None}
         kit.translator.fix_header(header, instrument, header["OBSID"])

@@ -1,4 +1,4 @@
-"""A plugin of gen3-harness."""
+"""The collimated beam projector as a plugin of gen3-harness."""
 
 from __future__ import annotations
 
@@ -6,5 +6,7 @@ __all__ = ["load_translators"]
 
 
 def load_translators() -> list[str]:
-    """Import the header translators, which registers them, and return their names (`list` [`str`])."""
-    return []
+    """Import the header translator, which registers it, and return its name (`list` [`str`])."""
+    from .translator import CbpTranslator
+
+    return [CbpTranslator.name]

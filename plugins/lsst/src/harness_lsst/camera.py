@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.errors import HarnessError
 from harness.instrument.camera import Amplifier, Camera, Detector, Purpose, RadialDistortion, Rect
+from harness.instrument.optics import Optics
 
 __all__ = ["LARGEST_SCALE", "make_comcam", "make_latiss", "make_lsstcam", "segment"]
 
@@ -107,6 +108,7 @@ def _make(name: str, scale: int) -> Camera:
         distortion=RadialDistortion(coefficients=tuple(data["distortion_radial"])),
         sky_parity=data["sky_parity"],
         detectors=tuple(detectors),
+        optics=Optics(**data["optics"]),
         source=data["source"],
     )
 

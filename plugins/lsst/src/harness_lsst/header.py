@@ -65,7 +65,8 @@ def exposure_cards(profile: Profile, translator: type[MetadataTranslator], obser
     Raises
     ------
     HarnessError
-        If the exposure id is none of the observatory's, or the controller contradicts it.
+        If the exposure id is none of the observatory's, the controller contradicts it, or no header can say the
+        physical filter.
     """
     from astropy.time import Time, TimeDelta
 
@@ -229,9 +230,15 @@ def _filter(profile: Profile, physical_filter: str) -> Cards:
         "FILTSLOT": None,
     }
     if profile.grating:
+        if not second:
+            raise HarnessError(
+                f"no header of {profile.name} says physical filter {physical_filter!r}",
+                remedy="give filter and grating, FILTER~GRATING",
+                code="filter",
+            )
         cards |= {
-            "GRATBAND": second.upper() or None,
-            "GRATING": None if second in ("", "unknown") else second,
+            "GRATBAND": second.upper(),
+            "GRATING": None if second == "unknown" else second,
             "GRATSLOT": None,
             "LINSPOS": None,
         }

@@ -40,6 +40,7 @@ def harness_instruments() -> Iterable[InstrumentKit]:
     # Cameras with exposures for calibration in some dataset, and the pipelines that make calibrations of them.
     chain = {kind: f"{CALIBRATIONS}#{kind}" for kind in ("bias", "dark", "flat")}
     chained = (Latiss, LsstComCam, LsstComCamSim)
+    more = {Latiss: ("Spectra",), LsstCam: ("Wavefront",)}
     return [
         InstrumentKit(
             instrument_class=instrument,
@@ -48,12 +49,13 @@ def harness_instruments() -> Iterable[InstrumentKit]:
             write_raw=raw_writer(profile, instrument.translatorClass),
             capabilities=capabilities
             | ({Capability.SPECTRA} if instrument is Latiss else set())
+            | ({Capability.WAVEFRONT} if instrument is LsstCam else set())
             | ({Capability.CALIBRATION_CHAIN} if instrument in chained else set()),
             visit_padding=padding,
             repository_config=REPOSITORY_CONFIG,
             pipelines={
                 name: f"resource://harness_lsst/pipelines/{instrument.getName()}/{name}.yaml"
-                for name in (("DRP", "Spectra") if instrument is Latiss else ("DRP",))
+                for name in ("DRP", *more.get(instrument, ()))
             }
             | (chain if instrument in chained else {}),
         )

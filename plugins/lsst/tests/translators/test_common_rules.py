@@ -7,10 +7,9 @@ import pytest
 from astro_metadata_translator import MetadataTranslator, ObservationInfo, PropertyDefinition
 from astro_metadata_translator.properties import PROPERTIES
 from astropy.coordinates import SkyCoord
+from harness_lsst.translators.tables import detectors
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from harness_lsst.translators.tables import detectors
 
 CAMERAS = ("LATISS", "LSSTComCam", "LSSTCam", "LSSTComCamSim")
 UNITS = {
@@ -21,7 +20,7 @@ UNITS = {
     "pressure": u.hPa,
     "boresight_rotation_angle": u.deg,
 }
-WEATHER = {"AIRTEMP": 10.5, "PRESSURE": 74210.0, "HUMIDITY": 30}
+WEATHER = {"AIRTEMP": 10.5, "PRESSURE": 74210.0, "HUMIDITY": 30, "VIGN_MIN": "NO"}
 
 
 @pytest.mark.parametrize("camera", CAMERAS)

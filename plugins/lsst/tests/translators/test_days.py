@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pytest
 from astro_metadata_translator import MetadataTranslator
 from astropy.time import Time, TimeDelta
+from harness_lsst.translators.days import observing_offset, pacific_offset
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness_lsst.translators.days import observing_offset, pacific_offset
 
 MOMENTS = st.datetimes(datetime.datetime(2007, 3, 1), datetime.datetime(2037, 12, 31))
 

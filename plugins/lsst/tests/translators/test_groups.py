@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from harness_lsst.translators.groups import group_number
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness_lsst.translators.groups import group_number
 
 TIMES = st.datetimes(datetime.datetime(2018, 1, 1), datetime.datetime(2050, 12, 31)).map(
     lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from harness.errors import HarnessError
 from harness_lsst.translators.identifiers import (
     CONTROLLERS,
     MAX_EXPOSURE_ID,
@@ -19,6 +15,10 @@ from harness_lsst.translators.identifiers import (
     parse_observation_id,
     unpack_exposure_id,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import HarnessError
 
 DATES = st.dates(datetime.date(2010, 1, 1), datetime.date(2050, 12, 31))
 DAYS = DATES.map(lambda date: int(date.strftime("%Y%m%d")))
@@ -79,7 +79,7 @@ def test_observation_ids_of_doctored_files_are_read():
 
 @pytest.mark.parametrize("text", ["", "AT_O_20240624_106", "AT_O_20241324_000106", "AT-O-20240624-000106", "at_O"])
 def test_what_is_no_observation_id_is_named(text):
-    with pytest.raises(HarnessError, match="OBSID is|DAYOBS is"):
+    with pytest.raises(HarnessError, match=r"OBSID is|DAYOBS is"):
         parse_observation_id(text)
 
 

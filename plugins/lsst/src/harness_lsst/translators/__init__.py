@@ -19,4 +19,11 @@ __all__ = [
     "LsstCamTranslator",
     "LsstComCamSimTranslator",
     "LsstComCamTranslator",
+    "load_translators",
 ]
+
+
+def load_translators() -> list[str]:
+    """Return the names under which the translators were registered when this package was imported (`list` [`str`])."""
+    classes = (LatissTranslator, LsstCamSimTranslator, LsstCamTranslator, LsstComCamSimTranslator, LsstComCamTranslator)
+    return [c.name for c in classes]

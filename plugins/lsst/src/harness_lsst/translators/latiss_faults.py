@@ -68,10 +68,11 @@ def early_faults(header: Header, obsid: str) -> Changes:
             changes["DAYOBS"] = day
     if defined(header, "SEQNUM") is None and name:
         changes["SEQNUM"] = int(name[2])
-    if str(defined(header, "DATE-OBS") or "").startswith("1970"):
+    date = defined(header, "DATE")
+    if date is not None and str(defined(header, "DATE-OBS") or "").startswith("1970"):
         # The clock was not set; DATE, when the file was begun, is all there is. The end follows from EXPTIME.
-        changes |= dict.fromkeys(("DATE-OBS", "DATE-BEG"), header["DATE"])
-        changes |= dict.fromkeys(("MJD-OBS", "MJD-BEG"), header["MJD"])
+        changes |= dict.fromkeys(("DATE-OBS", "DATE-BEG"), date)
+        changes |= dict.fromkeys(("MJD-OBS", "MJD-BEG"), defined(header, "MJD"))
         changes |= {"DATE-END": None, "MJD-END": None}
     return changes
 

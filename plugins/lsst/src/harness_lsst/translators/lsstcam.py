@@ -65,7 +65,7 @@ class LsstCamTranslator(RubinTranslator):
             changes["ROTPA"] = angle
         for fault in night_faults(cls.camera):
             if fault.day_obs == day and fault.first <= sequence <= fault.last:
-                changes |= {k: v for k, v in fault.values.items() if defined(header, k) not in (None, v)}
+                changes |= {k: v for k, v in fault.values.items() if k in header and defined(header, k) != v}
         return changes
 
     @classmethod

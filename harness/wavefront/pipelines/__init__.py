@@ -1,0 +1,1 @@
+"""Pipelines; instruments import them."""

@@ -16,6 +16,7 @@ from .tables import Validity, tables
 from .times import Span, overlapping
 
 if TYPE_CHECKING:
+    from ..datasets.manifest import Dataset
     from .context import CheckContext
     from .tables import DatasetTypeRow
 
@@ -311,32 +312,51 @@ def types_marked(context: CheckContext) -> Iterator[Finding]:
 )
 def epochs_as_manifest(context: CheckContext) -> Iterator[Finding]:
     """An exposure calibrated with another epoch's bias looks plausible and is wrong."""
-    if context.dataset is None:
+    if context.dataset is None or context.dataset.instrument not in context.kits:
         return
-    from astropy.time import Time
     from lsst.daf.butler import Timespan
 
-    def bound(value: Any) -> Any:
-        return None if value is None else Time(value, format="datetime", scale="tai")
-
     mine = [d for d in (context.dataset, *context.others) if d.instrument == context.dataset.instrument]
-    epochs = [sorted({Timespan(bound(e.begin), bound(e.end)).nsec for e in d.calibrations}) for d in mine]
-    expected, data = epochs[0], tables(context)
+    data = tables(context)
     unbounded = Timespan(None, None).nsec
-    for (collection, kind, values), rows in _by_data_id(context).items():
+    for (collection, type_id, values), rows in _by_data_id(context).items():
         if not data.collection_name(collection).startswith(f"{context.dataset.instrument}/"):
             continue
         context.examined()
+        kind = data.dataset_types.get(type_id)
         seen = sorted((v.begin, v.end) for v in rows)
-        if seen not in (*epochs, [unbounded]):
+        wanted = [_epochs(context, d, kind.name if kind else "", kind.data_id(values) if kind else {}) for d in mine]
+        if seen not in (*wanted, [unbounded]):
             yield _about(
                 data.collection_name(collection),
-                data.dataset_types.get(kind),
+                kind,
                 values,
                 "the validity ranges are not the manifest's epochs",
                 seen=", ".join(f"{iso(b)} to {iso(e)}" for b, e in seen),
-                expected=", ".join(f"{iso(b)} to {iso(e)}" for b, e in expected),
+                expected=", ".join(f"{iso(b)} to {iso(e)}" for b, e in wanted[0]),
             )
+
+
+def _epochs(context: CheckContext, dataset: Dataset, kind: str, data_id: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Return when calibrations of a data ID must be valid.
+
+    In all epochs; those made of exposures in the epochs that have such exposures: nobody takes flats through a
+    filter that is not used.
+    """
+    from ..bootstrap.calibs import epoch_timespan
+    from ..simulate.calibration import epoch_of
+
+    chained = Capability.CALIBRATION_CHAIN in context.kits[dataset.instrument].applicable(dataset)
+    labels = {e.label for e in dataset.calibrations}
+    if chained and kind in SKYLESS_TYPES:
+        labels = {
+            epoch_of(dataset, o).label
+            for o in dataset.observations
+            if o.observation_type == kind
+            and data_id.get("detector") in o.detectors
+            and data_id.get("physical_filter", o.physical_filter) == o.physical_filter
+        }
+    return sorted(epoch_timespan(e).nsec for e in dataset.calibrations if e.label in labels)
 
 
 def _about(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .choice import choose_dataset
+from .files import Files
 from .requirement import MismatchError, equal, mismatches, requirement
 from .subject import Subject, read
 
@@ -30,7 +31,7 @@ _of_others: dict[str, Mapping[str, Any] | None] = {}
 class Claims:
     """Tests of ``can_translate``."""
 
-    @requirement()
+    @requirement(after=(Files.test_every_raw_has_a_file_of_its_own,))
     def test_translator_claims_its_own_headers(self, subject: Subject) -> None:
         """The translator claims every header that the kit writes, and names its instrument."""
         with mismatches() as wrong:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..bootstrap.ingest.write import TRANSFERS
+from .claims import Claims
 from .files import Files
 from .headers import Headers
 from .registration import Registration
@@ -34,6 +35,7 @@ class Ingests:
             Registration.test_the_record_leads_to_the_class,
             Registration.test_exposure_ids_are_below_their_limit,
             Registration.test_filters_of_the_dataset_are_registered,
+            Claims.test_ingest_chooses_the_translator,
             Headers.test_exposures_have_names_of_their_own,
             Headers.test_detectors_of_an_exposure_agree,
             Values.test_exposure_id_is_the_observations,

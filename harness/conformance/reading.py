@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..instrument.kit import Capability
+from .geometry import Geometry
 from .ingests import Ingests
 from .requirement import MismatchError, equal, mismatches, requirement
 from .values import Values
@@ -42,17 +43,6 @@ class Reading:
                         wrong.that(False, what, f"{type(error).__name__}: {_first(error)}", "to be read")
 
     @requirement(after=(test_every_raw_can_be_read,))
-    def test_components_equal_the_full_read(self, subject: Subject) -> None:
-        """Each component alone is what the whole raw has."""
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
-                whole = butler.get(ref)
-                for name in sorted(ref.datasetType.storageClass.allComponents()):
-                    alone = butler.get(ref.makeComponentRef(name))
-                    full = ref.datasetType.storageClass.delegate().getComponent(whole, name)
-                    wrong.that(_same(alone, full), f"component {name} of {raw}", _short(alone), f"{_short(full)}")
-
-    @requirement(after=(test_every_raw_can_be_read,))
     def test_reading_again_gives_the_same(self, subject: Subject) -> None:
         """Reading a raw changes neither the file nor what the next read gives."""
         with subject.fork(subject.ingested) as butler, mismatches() as wrong:
@@ -62,6 +52,17 @@ class Reading:
                     wrong.that(_same(one, two), f"component {name} of {raw}, read twice", _short(two), _short(one))
                 with butler.getURI(ref).as_local() as local, open(local.ospath, "rb") as file:  # noqa: PTH123
                     wrong.equal(f"file of {raw} after reading", file.read() == raw.path.read_bytes(), True)
+
+    @requirement(after=(test_reading_again_gives_the_same,))
+    def test_components_equal_the_full_read(self, subject: Subject) -> None:
+        """Each component alone is what the whole raw has."""
+        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
+            for raw, ref in _refs(subject, butler):
+                whole = butler.get(ref)
+                for name in sorted(ref.datasetType.storageClass.allComponents()):
+                    alone = butler.get(ref.makeComponentRef(name))
+                    full = ref.datasetType.storageClass.delegate().getComponent(whole, name)
+                    wrong.that(_same(alone, full), f"component {name} of {raw}", _short(alone), f"{_short(full)}")
 
     @requirement(Capability.IMAGES, after=(test_every_raw_can_be_read,))
     def test_pixels_are_those_written(self, subject: Subject) -> None:
@@ -129,6 +130,8 @@ class Reading:
     @requirement(
         Capability.IMAGES,
         after=(
+            Geometry.test_raw_sections_lie_in_the_raw_image,
+            Geometry.test_gains_and_noises_are_possible,
             test_pixels_are_those_written,
             test_detector_is_the_cameras,
             test_wcs_is_the_camera_on_the_sky,

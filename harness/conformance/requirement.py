@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import HarnessError
-
 if TYPE_CHECKING:
     from ..instrument.kit import Capability
     from .subject import Subject
 
-__all__ = ["MismatchError", "equal", "mismatches", "requirement", "that"]
+__all__ = ["Blocked", "MismatchError", "equal", "mismatches", "requirement", "that"]
 
 Test = Callable[..., None]
 
 _SHOWN = 8
 """Mismatches of one test that are shown; a wrong rule is wrong for every file."""
+
+
+class Blocked(pytest.skip.Exception):
+    """A test that can say nothing because another one fails."""
 
 
 class MismatchError(AssertionError):
@@ -113,10 +115,10 @@ def requirement(*needs: Capability, after: Iterable[Test] = ()) -> Callable[[Tes
                 pytest.skip(f"needs capability {', '.join(c.name for c in missing)}")
             for other in before:
                 outcome = _outcome(other, self, subject, {})
-                if isinstance(outcome, pytest.skip.Exception):
-                    raise outcome
-                if outcome is not None:
-                    pytest.skip(f"says nothing while {other.__name__} fails")
+                if isinstance(outcome, Blocked):
+                    raise Blocked(outcome.msg)
+                if outcome is not None and not isinstance(outcome, pytest.skip.Exception):
+                    raise Blocked(f"says nothing while {other.__name__} fails")
             result = _outcome(function, self, subject, arguments)
             if result is not None:
                 raise result
@@ -132,7 +134,7 @@ def _outcome(test: Test, case: object, subject: Subject, arguments: dict[str, An
     if key not in subject.outcomes:
         try:
             test(case, subject, **arguments)
-        except (pytest.skip.Exception, HarnessError, AssertionError, Exception) as error:
+        except (pytest.skip.Exception, Exception) as error:  # whatever a plugin raises is its failure
             subject.outcomes[key] = error
         else:
             subject.outcomes[key] = None

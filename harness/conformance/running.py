@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..instrument.kit import Capability
 from .files import Files
 from .geometry import Geometry
+from .headers import Headers
 from .onsky import OnSky
 from .reading import Reading
 from .registration import Registration
@@ -25,11 +26,16 @@ _READY = (
     Registration.test_packed_ids_come_back,
     Registration.test_bands_are_those_of_the_instrument,
     Geometry.test_raw_sections_lie_in_the_raw_image,
+    Geometry.test_gains_and_noises_are_possible,
     Geometry.test_binning_keeps_detectors_in_their_places,
     Files.test_writing_again_gives_the_same_bytes,
     Values.test_times_are_the_observations,
     Values.test_exposure_time_is_the_observations,
+    Headers.test_simulated_content_is_marked,
     Reading.test_every_raw_can_be_read,
+    OnSky.test_defining_visits_again_changes_nothing,
+    OnSky.test_visit_ids_are_below_their_limit,
+    OnSky.test_regions_hold_what_detectors_see,
 )
 
 
@@ -59,7 +65,7 @@ class Running:
                     what = f"{dataset_type.name} of exposure {o.exposure} detector {detector}"
                     wrong.that(found is not None, what, None, f"one in {collection}")
 
-    @requirement(after=_READY)
+    @requirement(after=(*_READY, test_every_raw_finds_its_calibrations))
     def test_bootstrap_passes_all_checks(self, subject: Subject) -> None:
         """The stages up to ``defaults`` run on some exposures, and all checks that hold by then pass."""
         _run(subject, "defaults")
@@ -67,17 +73,13 @@ class Running:
     @requirement(
         Capability.PIPELINES,
         after=(
-            *_READY,
             test_bootstrap_passes_all_checks,
             Reading.test_pixels_are_integers,
-            Reading.test_wcs_is_the_camera_on_the_sky,
+            Reading.test_a_star_is_where_the_wcs_says,
         ),
     )
     def test_pipeline_passes_all_checks(self, subject: Subject) -> None:
         """The stages up to ``process`` run on some exposures, and all checks that hold by then pass."""
-        if Capability.VISITS in subject.capabilities:
-            for test in (OnSky.test_visit_ids_are_below_their_limit, OnSky.test_regions_hold_what_detectors_see):
-                test(self, subject)
         _run(subject, "process")
 
 

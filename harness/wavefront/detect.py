@@ -83,7 +83,10 @@ def find_donuts(
     light, snr = flux[y, x], flux[y, x] / noise[y, x]
     order = np.argsort(-light, kind="stable")
     y, x, light, snr = y[order], x[order], light[order], snr[order]
-    spoilt = signal.fftconvolve(bad.astype(float), (distance <= radius).astype(float), mode="same")[y, x] > 0.05 * np.pi * radius**2
+    spoilt = (
+        signal.fftconvolve(bad.astype(float), (distance <= radius).astype(float), mode="same")[y, x]
+        > 0.05 * np.pi * radius**2
+    )
     ny, nx = image.shape
     whole = (x >= half) & (x < nx - half) & (y >= half) & (y < ny - half)
     apart = np.hypot(x[:, None] - x, y[:, None] - y)

@@ -75,7 +75,11 @@ class Plan:
 
 
 def make_plan(
-    butler: Butler, camera: Camera, exposures: Iterable[int], collections: Any = None, thresholds: Thresholds | None = None
+    butler: Butler,
+    camera: Camera,
+    exposures: Iterable[int],
+    collections: Any = None,
+    thresholds: Thresholds | None = None,
 ) -> Plan:
     """Plan what to do with exposures, looking up the others of their groups.
 

@@ -66,25 +66,27 @@ def donut_table(image: MaskedImage, camera: Camera, detector: int, threshold: fl
     -------
     table : `astropy.table.Table`
         ``x``, ``y`` (pixels), ``flux`` (electrons), ``snr``, ``isolated``, ``field_x``, ``field_y`` (degrees), the
-        brightest first; in ``meta`` the ``exposure`` and its ``focus`` (mm; NaN if unknown).
+        brightest first; in every row the ``exposure``, ``detector`` and ``focus`` (mm; NaN if unknown), because the
+        middleware does not keep ``meta``.
     """
     from astro_metadata_translator import ObservationInfo
     from astropy import units
     from astropy.table import Table
 
-    assert camera.optics is not None or nominal_distance(camera, detector)
     info = ObservationInfo.from_json(image.metadata["OBS_INFO"])
-    radius = camera.optics.radius_mm(nominal_distance(camera, detector)) / camera[detector].pixel_mm  # type: ignore[union-attr]
+    model = donut_model(camera, detector, nominal_distance(camera, detector), 1)
     found = find_donuts(
         np.asarray(image.image.array, np.float64),
         np.asarray(image.variance.array, np.float64),
         _bad(image),
-        radius,
-        camera.optics.obscuration,  # type: ignore[union-attr]
+        model.radius,
+        model.obscuration,
         threshold,
     )
     fx, fy = (np.degrees(v) for v in camera.pixel_to_field(detector, found.x, found.y))
-    table = Table(
+    focus = np.nan if info.focus_z is None else float(info.focus_z.to_value("mm"))
+    n = len(found.x)
+    return Table(
         {
             "x": found.x * units.pix,
             "y": found.y * units.pix,
@@ -93,11 +95,11 @@ def donut_table(image: MaskedImage, camera: Camera, detector: int, threshold: fl
             "isolated": found.isolated,
             "field_x": fx * units.deg,
             "field_y": fy * units.deg,
+            "exposure": np.full(n, int(info.exposure_id), np.int64),
+            "detector": np.full(n, detector, np.int32),
+            "focus": np.full(n, focus) * units.mm,
         }
     )
-    focus = float("nan") if info.focus_z is None else float(info.focus_z.to_value("mm"))
-    table.meta = {"exposure": int(info.exposure_id), "focus": focus}
-    return table
 
 
 def cut_out(
@@ -131,9 +133,10 @@ def cut_out(
     Returns
     -------
     stamps : `astropy.table.Table`
-        The columns of the donuts, and ``image``, ``variance`` (electrons) and ``good``, each of shape (n, size, size);
-        in ``meta`` also ``detector`` and ``distance``.
+        The columns of the donuts, the ``distance``, and ``image``, ``variance`` (electrons) and ``good``, each of shape
+        (n, size, size).
     """
+    from astropy import units
     from astropy.table import Column
 
     size = stamp_size(donut_model(camera, detector, distance, 1).radius)
@@ -146,10 +149,10 @@ def cut_out(
     rows = np.flatnonzero(fits)[:most]
     planes: dict[str, Any] = {"image": image.image.array, "variance": image.variance.array, "good": ~_bad(image)}
     stamps = table[rows]
+    stamps["distance"] = np.full(len(rows), distance) * units.mm
     for name, pixels in planes.items():
         cut = [pixels[y[i] - half : y[i] + half + 1, x[i] - half : x[i] + half + 1] for i in rows]
         stamps[name] = Column(np.array(cut, pixels.dtype).reshape(len(rows), size, size))
-    stamps.meta = {**table.meta, "detector": detector, "distance": distance}
     return stamps
 
 

@@ -172,7 +172,10 @@ class CutOutDonutsTask(PipelineTask):
         other = next(k for k in tables if k != me)
         # Tables are of visits, images of exposures: a table says which image it was made from.
         images = {(int(r.dataId["exposure"]), int(r.dataId["detector"])): butlerQC.get(r) for r in inputRefs.exposures}
-        halves = {key: (images[int(table.meta["exposure"]), key[1]], table) for key, table in tables.items()}
+        for (visit, detector), table in tables.items():
+            if not len(table):
+                raise NoWorkFound(f"no donut on detector {detector} of visit {visit}")
+        halves = {key: (images[int(table["exposure"][0]), key[1]], table) for key, table in tables.items()}
         result = self.run(halves[me], halves[other], camera, me[1], other[1])
         butlerQC.put(result, outputRefs)
 
@@ -207,7 +210,7 @@ class CutOutDonutsTask(PipelineTask):
         """
         optics = camera.optics
         assert optics is not None
-        focus = [float(table.meta["focus"]) for _, table in (extra, intra)]
+        focus = [float(table["focus"][0]) for _, table in (extra, intra)]
         # Where the focus itself is, is not known: it is midway between the halves.
         middle = sum(focus) / 2
         out = {}
@@ -222,4 +225,3 @@ class CutOutDonutsTask(PipelineTask):
             out[name] = stamps
             self.metadata[f"n_{name}"] = len(stamps)
         return Struct(**out)
-

@@ -99,26 +99,18 @@ class CalcZernikesTask(PipelineTask):
         result : `lsst.pipe.base.Struct`
             ``zernikes`` (`astropy.table.Table`): a row for the average and one for each pair of donuts, with ``label``,
             ``used``, ``Z4`` … ``Z11`` (nm), their errors from photon noise ``Z4_err`` …, ``misfit``, and positions in
-            the field (degrees) ``extra_field_x`` …; exposures and detectors of the halves in ``meta``.
+            the field (degrees) ``extra_field_x`` …; in every row ``extra_exposure``, ``extra_detector`` ….
         """
         pairs = list(zip(stamps_extra, stamps_intra, strict=False))
-        estimates = [
-            fit([self._stamp(row, table, camera) for row, table in zip(pair, (stamps_extra, stamps_intra), strict=True)])
-            for pair in pairs
-        ]
+        estimates = [fit([self._stamp(row, camera) for row in pair]) for pair in pairs]
         mean, used = combine(estimates, self.config.clip)
         table = _table(pairs, estimates, mean, used)
-        table.meta = {
-            f"{half}_{key}": int(stamps.meta[key])
-            for half, stamps in (("extra", stamps_extra), ("intra", stamps_intra))
-            for key in ("exposure", "detector")
-        }
         self.metadata["n_pairs"], self.metadata["n_used"] = len(pairs), int(used.sum())
         self.log.info("%d of %d pairs of donuts used: %s nm", used.sum(), len(pairs), [round(v) for v in mean.values()])
         return Struct(zernikes=table)
 
-    def _stamp(self, row: Row, table: Table, camera: Camera) -> Stamp:
-        detector, distance = int(table.meta["detector"]), float(table.meta["distance"])
+    def _stamp(self, row: Row, camera: Camera) -> Stamp:
+        detector, distance = int(row["detector"]), float(row["distance"])
         image = np.asarray(row["image"], np.float64)
         model = donut_model(camera, detector, distance, image.shape[0])
         fwhm = self.config.seeing / (camera.plate_scale * camera[detector].pixel_mm)
@@ -149,6 +141,8 @@ def _table(
         columns[f"Z{j}_err"] = [average, *(float(v) for v in errors)] * units.nm
     columns["misfit"] = with_mean([e.misfit for e in estimates])
     for k, half in enumerate(("extra", "intra")):
+        for key in ("exposure", "detector"):
+            columns[f"{half}_{key}"] = np.full(len(pairs) + 1, int(pairs[0][k][key]), np.int64)
         for axis in ("field_x", "field_y"):
             columns[f"{half}_{axis}"] = with_mean([float(pair[k][axis]) for pair in pairs]) * units.deg
         columns[f"{half}_flux"] = with_mean([e.flux[k] for e in estimates]) * units.electron

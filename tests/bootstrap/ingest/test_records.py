@@ -94,6 +94,17 @@ def test_requested_time_and_counters():
     assert (fields["seq_num"], fields["seq_start"], fields["seq_end"]) == (7, 7, 7)
 
 
+@pytest.mark.parametrize(("sees_sky", "refused"), [(None, False), (False, False), (True, True)])
+def test_only_an_exposure_of_the_sky_needs_an_exposure_time(sees_sky, refused):
+    """Real files of a camera without its telescope have none, for which translators give -1 s."""
+    records = build_records(info(exposure_time_requested=-1 * u.s, can_see_sky=sees_sky))
+    if not refused:
+        check_records(records, DimensionUniverse(), 10, NOW)
+        return
+    with pytest.raises(BadRaw, match=r"exposure_time is -1\.0"):
+        check_records(records, DimensionUniverse(), 10, NOW)
+
+
 def test_every_field_of_the_universe_is_set():
     records = build_records(info())
     universe = DimensionUniverse()

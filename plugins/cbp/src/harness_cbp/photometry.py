@@ -148,8 +148,11 @@ def measure_spots(
 
     level = float(np.median(image))
     scatter = max(1.4826 * float(np.median(np.abs(image - level))), read_noise)
-    # Opening takes away what is narrower than three pixels: cosmic rays, warm pixels, edges of columns.
-    bright = ndimage.binary_opening(image > level + threshold * scatter, np.ones((3, 3)))
+    # Opening takes away what is narrower than three pixels: cosmic rays, warm pixels. Closing joins what a dead column
+    # has cut in two, whose halves would else be measured twice, each in the other's aperture.
+    square = np.ones((3, 3), bool)
+    bright = ndimage.binary_opening(image > level + threshold * scatter, square)
+    bright = ndimage.binary_closing(bright, square, iterations=2)
     labels, count = ndimage.label(bright)
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     out = []

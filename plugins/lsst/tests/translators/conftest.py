@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from astro_metadata_translator import ObservationInfo
-from harness_lsst import load_translators
+from harness_lsst.translators import load_translators
 
 REAL = Path(os.environ.get("HARNESS_REAL", Path(__file__).parents[5] / "shared/real"))
 INSTRUMENTS = ("LATISS", "LSSTCam", "LSSTComCam", "LSSTComCamSim")

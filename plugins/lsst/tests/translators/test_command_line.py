@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from astropy.io import fits
-from harness_lsst import load_translators
+from harness_lsst.translators import load_translators
 
 
 @pytest.fixture

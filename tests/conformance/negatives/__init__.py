@@ -1,0 +1,60 @@
+"""Instruments that are wrong in one thing each, and the one test of the suite that must fail for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toy import Toy
+
+    from harness.instrument.kit import InstrumentKit
+
+MODULES = ("registration", "geometry", "headers", "values", "reading", "stages")
+
+
+@dataclasses.dataclass(frozen=True)
+class Negative:
+    """A wrong instrument.
+
+    Parameters
+    ----------
+    name : `str`
+        Name of the defect.
+    title : `str`
+        What is wrong.
+    fails : `str`
+        The test that must fail, with its parameter in brackets.
+    says : `str`
+        What its message must contain.
+    make : `~collections.abc.Callable`
+        Makes the kit of the toy.
+    """
+
+    name: str
+    title: str
+    fails: str
+    says: str
+    make: Callable[[Toy], InstrumentKit]
+
+
+_found: list[Negative] = []
+
+
+def wrong(fails: str, says: str) -> Callable[[Callable[[Toy], InstrumentKit]], Callable[[Toy], InstrumentKit]]:
+    """Make a negative of a function; its docstring says what is wrong."""
+
+    def decorate(make: Callable[[Toy], InstrumentKit]) -> Callable[[Toy], InstrumentKit]:
+        _found.append(Negative(make.__name__, " ".join((make.__doc__ or "").split()), fails, says, make))
+        return make
+
+    return decorate
+
+
+def all_negatives() -> list[Negative]:
+    """Return every negative."""
+    for name in MODULES:
+        importlib.import_module(f"{__name__}.{name}")
+    return list(_found)

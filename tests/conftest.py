@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -73,3 +74,18 @@ def state(snapshot: Callable[[str], Snapshot], tmp_path: Path) -> Callable[[str]
         return target
 
     return fork
+
+
+@pytest.fixture(scope="session")
+def chain_runner(plugins: Plugins) -> Runner:
+    """The stages of latiss, whose calibrations are made of its own exposures."""
+    work = Path(os.environ.get("HARNESS_WORK", ROOT / ".harness"))
+    dataset = find_dataset(plugins, "latiss")
+    kit = plugins.find("instrument", dataset.instrument)
+    return Runner(plugins, dataset, kit, plugins.find("engine", "inprocess"), SnapshotStore(work / "snapshots"))
+
+
+@pytest.fixture(scope="session")
+def chain_snapshot(chain_runner: Runner) -> Callable[[str], Snapshot]:
+    """The snapshot of a stage of latiss, to be read only."""
+    return functools.cache(chain_runner.build)

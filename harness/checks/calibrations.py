@@ -76,6 +76,8 @@ def found_once(context: CheckContext) -> Iterator[Finding]:
     """
     data, spans = tables(context), _by_data_id(context)
     exposures = by_key(context, "exposure")
+    # What came with a dataset that brings no calibrations is not there to be calibrated.
+    apart = {(d.instrument, e.id) for d in context.others if not d.calibrations for e in d.exposures}
     for name, kit in known_instruments(context).items():
         default = kit.instrument_class().makeCalibrationCollectionName()
         order = [n for n in _flatten(context, default) if data.collections[n].type == "CALIBRATION"]
@@ -86,6 +88,8 @@ def found_once(context: CheckContext) -> Iterator[Finding]:
             for raw in raws(context):
                 record = exposures.get((raw.data_id["instrument"], raw.data_id["exposure"]))
                 if raw.data_id["instrument"] != name or record is None or record.timespan is None:
+                    continue
+                if (name, raw.data_id["exposure"]) in apart:
                     continue
                 dimensions = types.get(record.observation_type, types[OTHERS])
                 if dimensions is None:

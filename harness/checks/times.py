@@ -115,9 +115,9 @@ def within_day(context: CheckContext) -> Iterator[Finding]:
         context.examined()
         begin = record.timespan.nsec[0]
         kit = context.kits.get(record.instrument)
-        if kit and getattr(kit.instrument_class, "observing_day_is_date", False):
-            if iso(begin)[:10].replace("-", "") == str(record.day_obs):
-                continue  # an instrument that gives the date of the begin, by its own rule
+        by_date = kit is not None and getattr(kit.instrument_class, "observing_day_is_date", False)
+        if by_date and iso(begin)[:10].replace("-", "") == str(record.day_obs):
+            continue  # an instrument that gives the date of the begin, by its own rule
         if not day.timespan.nsec[0] <= begin < day.timespan.nsec[1]:
             data_id = {"instrument": record.instrument, "exposure": record.id}
             yield Finding(

@@ -22,7 +22,9 @@ def _rewrite(target: DefectTarget, kind: str, change: Callable[[Any], None]) -> 
     """
     run = target.kit.instrument_class().makeCalibrationCollectionName(kind, target.dataset.calibrations[0].label, "run")
     with target.butler() as butler:
-        refs = sorted(butler.query_datasets(kind, run, explain=False), key=lambda r: r.dataId)
+        refs = sorted(
+            butler.query_datasets(kind, run, with_dimension_records=True, explain=False), key=lambda r: r.dataId
+        )
         if not refs:
             raise HarnessError(f"{run} has no {kind}", remedy="apply the defect after the chain", code="defect")
         content = butler.get(refs[0])

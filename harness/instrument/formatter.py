@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -131,8 +132,11 @@ class RawFormatter(FormatterV2):
         from astropy.io import fits
         from lsst.images import Image
 
-        with fits.open(path, memmap=False) as hdus:
-            headers = [_read(path, str(i), lambda hdu=hdu: hdu.header) for i, hdu in enumerate(hdus)]
+        with _reading(path, "0"), fits.open(path, memmap=False) as hdus:
+            headers = []
+            for i in range(len(hdus)):
+                with _reading(path, str(i)):
+                    headers.append(hdus[i].header)
             if problems := structure_problems(headers, geometry):
                 raise HarnessError(
                     f"raw {path} is not one of detector {geometry.name}: {problems[0]}",
@@ -140,13 +144,15 @@ class RawFormatter(FormatterV2):
                     code="raw-structure",
                 )
             if not geometry.amplifiers[0].extension:
-                hdu = hdus[image_hdu(headers) or 0]
-                return Image(_read(path, "0", lambda: hdu.data), unit=units.adu)
-            pixels = {a.name: _read(path, a.extension, lambda a=a: hdus[a.extension].data) for a in geometry.amplifiers}
+                return Image(hdus[image_hdu(headers) or 0].data, unit=units.adu)
+            pixels = {}
+            for amplifier in geometry.amplifiers:
+                with _reading(path, amplifier.extension):
+                    pixels[amplifier.name] = hdus[amplifier.extension].data
             return Image(raw_mosaic(pixels, geometry), unit=units.adu)
 
     def _detector(self, header: Header, info: ObservationInfo) -> Detector:
-        return lsst_detector(self.camera(_scale(header)), int(info.detector_num), visit=info.visit_id)
+        return lsst_detector(self.camera(_scale(header)), int(info.detector_num), visit=info.exposure_id)
 
     def _wcs(self, header: Header, info: ObservationInfo) -> SkyProjection[Any] | None:
         angle = info.boresight_rotation_angle if info.boresight_rotation_coord == "sky" else None
@@ -159,7 +165,7 @@ class RawFormatter(FormatterV2):
             sky_angle=float(angle.deg),
             parity=camera.sky_parity,
         )
-        return sky_projection(camera, int(info.detector_num), pointing, visit=info.visit_id)
+        return sky_projection(camera, int(info.detector_num), pointing, visit=info.exposure_id)
 
 
 def _scale(header: Mapping[str, Any]) -> int:
@@ -169,11 +175,12 @@ def _scale(header: Mapping[str, Any]) -> int:
     return value
 
 
-def _read(path: str, extension: str, what: Callable[[], Any]) -> Any:
-    """Read something of an extension; astropy and its decompressors raise anything on damaged bytes."""
+@contextmanager
+def _reading(path: str, extension: str) -> Iterator[None]:
+    """Name the extension that cannot be read; astropy and its decompressors raise anything on damaged bytes."""
     try:
-        return what()
-    except MemoryError:
+        yield
+    except (HarnessError, MemoryError):
         raise
     except Exception as error:
         raise HarnessError(

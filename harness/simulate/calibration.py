@@ -66,7 +66,7 @@ DARK_FRAMES, DARK_SECONDS = 10, 300.0
 """Frames averaged in a dark, and seconds of each."""
 
 
-ALWAYS = CalibrationEpoch(label="always", begin=datetime.datetime(1980, 1, 1))  # noqa: DTZ001  (TAI)
+ALWAYS = CalibrationEpoch(label="always", begin=datetime.datetime(1980, 1, 1))
 """The epoch of datasets that have no calibrations: their detectors never change."""
 
 

@@ -157,6 +157,11 @@ def sky(simulator: Simulator, observation: Observation, detector: int) -> Floats
     return render_sources(camera, detector, observation, placed) + background
 
 
+def disperses(simulator: Simulator, observation: Observation) -> bool:
+    """Return whether the sky is seen through a disperser."""
+    return observation.on_sky and simulator.kit.disperser(observation.physical_filter) is not None
+
+
 def dispersed(simulator: Simulator, observation: Observation, detector: int) -> Floats:
     """Return the light of stars and the sky through a disperser; see `harness.simulate.spectra`."""
     from .spectra import dispersed_sky
@@ -168,7 +173,7 @@ LIGHTS: tuple[LightSource, ...] = (
     LightSource("darkness", lambda _, o: o.observation_type in DARK_TYPES, darkness),
     LightSource("flat-field screen", lambda _, o: o.observation_type == "flat", screen),
     LightSource("collimated beam projector", shines, projected),
-    LightSource("dispersed sky", lambda s, o: o.on_sky and s.kit.disperser(o.physical_filter) is not None, dispersed),
+    LightSource("dispersed sky", disperses, dispersed),
     LightSource("sky", lambda _, o: o.on_sky, sky),
 )
 """What an observation can see, the most particular first."""

@@ -90,9 +90,9 @@ class _Strip:
 
     @classmethod
     def cut(cls, image: Floats, variance: Floats, usable: Mask, trace: Trace, aperture: Aperture) -> _Strip:
-        y, x = np.indices(image.shape)
-        near = np.abs(trace.across(x, y)) <= aperture.outer
-        x, y = x[near], y[near]
+        rows, columns = np.divmod(np.arange(image.size), image.shape[1])
+        near = np.abs(trace.across(columns, rows)) <= aperture.outer
+        x, y = columns[near], rows[near]
         along = trace.along(x, y)
         limits = np.sort(trace.along(*trace.pixel(np.array([aperture.low, aperture.high]))))
         number = np.rint(along).astype(np.int64)

@@ -105,7 +105,7 @@ STAGES = (
         "run the pipeline",
         _lazy("harness.drp.stage"),
         extends="calibrate",
-        code=("harness.drp", "harness.spectra", "harness.engines", "harness.sky"),
+        code=("harness.drp", "harness.spectra", "harness.wavefront", "harness.engines", "harness.sky"),
         capabilities=PIPELINES,
     ),
     Stage(
@@ -113,7 +113,7 @@ STAGES = (
         "run the pipeline again onto its outputs",
         _lazy("harness.rerun.stage"),
         extends="process",
-        code=("harness.rerun", "harness.transfer", "harness.engines", "harness.drp"),
+        code=("harness.rerun", "harness.transfer", "harness.engines", "harness.drp", "harness.wavefront"),
         capabilities=PIPELINES,
     ),
     Stage(

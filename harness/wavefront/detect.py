@@ -9,10 +9,16 @@ import sep
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-__all__ = ["Donuts", "find_donuts"]
+__all__ = ["FAINT", "OVERLAP", "Donuts", "find_donuts"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+FAINT = 0.02
+"""Light of a neighbour, relative to that of a donut, below which it does not matter."""
+
+OVERLAP = 0.3
+"""Part of a donut's disk that neighbours may cover: their pixels are not used."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Donuts:
     snr : `numpy.ndarray`
         Flux over its error.
     isolated : `numpy.ndarray`
-        Whether the donut is whole, has few bad pixels, and no other spoils it.
+        Whether the donut is whole, has few bad pixels, and others cover less than `OVERLAP` of its disk.
     """
 
     x: Floats
@@ -59,8 +65,7 @@ def find_donuts(
     Returns
     -------
     donuts : `Donuts`
-        Those that are as bright as the threshold. A donut is isolated if others within two diameters have less than
-        a fiftieth of its light together.
+        Those that are as bright as the threshold.
     """
     cell = int(np.clip(8 * radius, 32, 256))
     sky = sep.Background(np.ascontiguousarray(image, np.float32), mask=bad, bw=cell, bh=cell).back()
@@ -89,8 +94,15 @@ def find_donuts(
     )
     ny, nx = image.shape
     whole = (x >= half) & (x < nx - half) & (y >= half) & (y < ny - half)
-    apart = np.hypot(x[:, None] - x, y[:, None] - y)
-    others = np.sum(np.where((apart > 0) & (apart < 4 * radius), light, 0.0), axis=1)
-    isolated = whole & ~spoilt & (others < 0.02 * light)
+    isolated = whole & ~spoilt & (_overlaps(x, y, light, radius) < OVERLAP)
     keep = snr >= threshold
     return Donuts(x[keep].astype(float), y[keep].astype(float), light[keep], snr[keep], isolated[keep])
+
+
+def _overlaps(x: NDArray[np.int64], y: NDArray[np.int64], light: Floats, radius: float) -> Floats:
+    """Return which part of each donut's disk those of its neighbours cover; of several the sum."""
+    apart = np.hypot(x[:, None] - x, y[:, None] - y) / (2 * radius)
+    h = np.clip(apart, 0.0, 1.0)
+    lens = 2 / np.pi * (np.arccos(h) - h * np.sqrt(1 - h**2))
+    matter = (light > FAINT * light[:, None]) & ~np.eye(len(x), dtype=bool)
+    return np.sum(np.where(matter, lens, 0.0), axis=1)

@@ -102,7 +102,16 @@ def fit(stamps: Sequence[Stamp], terms: Sequence[int] = NOLL) -> Estimate:
             raise ValueError(f"only {int(stamp.good.sum())} pixels of a donut are usable")
     problem = _Problem(tuple(stamps), tuple(terms))
     solution = optimize.least_squares(
-        problem.residuals, problem.start, jac=problem.jacobian, loss="soft_l1", f_scale=SOFT, max_nfev=12, xtol=1e-3
+        problem.residuals,
+        problem.start,
+        jac=problem.jacobian,
+        loss="soft_l1",
+        f_scale=SOFT,
+        # How far the first step may go: wavefronts of a micrometre, positions of a pixel.
+        x_scale=np.array([10.0] * len(terms) + [1.0, 1.0, 0.5] * len(stamps)),
+        max_nfev=12,
+        ftol=1e-3,
+        xtol=1e-3,
     )
     inverse = np.linalg.pinv(solution.jac.T @ solution.jac)
     error = UNIT * np.sqrt(np.diag(inverse)[: len(terms)])
@@ -184,8 +193,8 @@ def combine(estimates: Sequence[Estimate], clip: float = 3.0) -> tuple[Mapping[i
     estimates : `~collections.abc.Sequence` [`Estimate`]
         At least one.
     clip : `float`, optional
-        Distance from the median, in robust standard deviations of all terms together, beyond which a pair is left
-        out; at least half of the pairs stay.
+        How many times the median a pair's misfit, or its distance from the median of all terms, may be; at least half
+        of the pairs stay, those nearest to the median.
 
     Returns
     -------
@@ -198,7 +207,8 @@ def combine(estimates: Sequence[Estimate], clip: float = 3.0) -> tuple[Mapping[i
     values = np.array([[e.coefficients[j] for j in terms] for e in estimates])
     distance = np.sqrt(np.mean((values - np.median(values, axis=0)) ** 2, axis=1))
     order = np.argsort(distance, kind="stable")
-    typical = max(float(np.median(distance)), 1e-9)
-    used = distance <= clip * typical
-    used[order[: (len(order) + 1) // 2]] = True
+    misfit = np.array([e.misfit for e in estimates])
+    used = (distance <= clip * np.median(distance)) & (misfit <= clip * np.median(misfit))
+    if used.sum() < (len(order) + 1) // 2:
+        used[order[: (len(order) + 1) // 2]] = True
     return dict(zip(terms, (float(v) for v in values[used].mean(axis=0)), strict=True)), used

@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 NM = 1e-6
 """One nanometre in mm."""
 
+REACH = 1.3
+"""Distance from the centre (radii of the undisturbed donut) to which aberrations may move its edge."""
+
 WING_FRACTION, WING_RATIO = 0.1, 2.0
 """Share of the seeing's wide Gaussian, and its width relative to the narrow one."""
 
@@ -93,11 +96,10 @@ class DonutModel:
         x = self._grid[0] - (c * dx - s * dy) * self.pixel_mm
         y = self._grid[1] - (s * dx + c * dy) * self.pixel_mm
         u, v = -x * ratio / self.distance, -y * ratio / self.distance
-        far = np.hypot(u, v)
-        # Beyond the pupil the polynomials mean nothing; only where its edge lies must be right.
-        shrink = np.minimum(1.0, 1.3 / np.maximum(far, 1e-9))
-        x, y = x * shrink, y * shrink
-        u, v = u * shrink, v * shrink
+        # Elsewhere is no light, and beyond the pupil the polynomials mean nothing.
+        rho = np.hypot(u, v)
+        near = (rho < REACH) & (rho > self.obscuration - (REACH - 1))
+        x, y, u, v = x[near], y[near], u[near], v[near]
         for _ in range(4):
             wx, wy = wave.gradient(u, v)
             u = -(x + ratio * NM * wx) * ratio / self.distance
@@ -107,9 +109,11 @@ class DonutModel:
         determinant = (scale + bend * xx) * (scale + bend * yy) - (bend * xy) ** 2
         rho = np.hypot(u, v)
         edge = self.radius * self.fine
-        light = np.clip((1 - rho) * edge + 0.5, 0, 1) * np.clip((rho - self.obscuration) * edge + 0.5, 0, 1)
-        light *= (self.pixel_mm / self.fine) ** 2 / (np.pi * (1 - self.obscuration**2))
-        light /= np.maximum(np.abs(determinant), 0.1 * scale**2)
+        bright = np.clip((1 - rho) * edge + 0.5, 0, 1) * np.clip((rho - self.obscuration) * edge + 0.5, 0, 1)
+        bright *= (self.pixel_mm / self.fine) ** 2 / (np.pi * (1 - self.obscuration**2))
+        bright /= np.maximum(np.abs(determinant), 0.1 * scale**2)
+        light = np.zeros(near.shape)
+        light[near] = bright
         sigma = fwhm * SIGMA_PER_FWHM * self.fine
         blurred = (1 - WING_FRACTION) * ndimage.gaussian_filter(light, sigma, mode="constant", truncate=3.5)
         blurred += WING_FRACTION * ndimage.gaussian_filter(light, WING_RATIO * sigma, mode="constant", truncate=3.5)

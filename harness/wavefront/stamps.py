@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import HarnessError
-from .detect import find_donuts
+from .detect import FAINT, find_donuts
 from .model import DonutModel
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def cut_out(
     from astropy import units
     from astropy.table import Column
 
-    size = stamp_size(donut_model(camera, detector, distance, 1).radius)
+    radius = donut_model(camera, detector, distance, 1).radius
+    size = stamp_size(radius)
     half = size // 2
     ny, nx = image.image.array.shape
     x, y = np.asarray(table["x"], int), np.asarray(table["y"], int)
@@ -153,6 +154,13 @@ def cut_out(
     for name, pixels in planes.items():
         cut = [pixels[y[i] - half : y[i] + half + 1, x[i] - half : x[i] + half + 1] for i in rows]
         stamps[name] = Column(np.array(cut, pixels.dtype).reshape(len(rows), size, size))
+    light = np.asarray(table["flux"], float)
+    py, px = np.mgrid[-half : half + 1, -half : half + 1]
+    for k, i in enumerate(rows):
+        near = (np.abs(x - x[i]) < 2 * size) & (np.abs(y - y[i]) < 2 * size) & (light > FAINT * light[i])
+        for j in np.flatnonzero(near):
+            if j != i:
+                stamps["good"][k] &= np.hypot(px - (x[j] - x[i]), py - (y[j] - y[i])) > 1.05 * radius + 1.5
     return stamps
 
 

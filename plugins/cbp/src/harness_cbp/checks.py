@@ -31,10 +31,10 @@ SIGMAS = 5.0
 CHARGE = 0.002
 """Part by which a charge may be off, beside five standard errors: the time series is rounded and sampled."""
 
-ABSOLUTE = 0.06
+ABSOLUTE = 0.05
 """Part by which the whole curve may be off: raw images are not flat-fielded, and the simulated flat field has an
 r.m.s. amplitude of 1.5 % in each of its terms, dead columns apart."""
-RELATIVE = 0.015
+RELATIVE = 0.005
 """Part by which each wavelength may differ from the others, beside five standard errors: cosmic rays in an aperture,
 structure of the bias in it. The flat field is the same for all."""
 
@@ -209,7 +209,7 @@ def cbp_charge(context: CheckContext) -> Iterator[Finding]:
 def cbp_throughput(context: CheckContext) -> Iterator[Finding]:
     """The curve is what the projector is for: it goes into the colours of everything that the telescope measures.
 
-    Its level must be right within 6 %, since raw images are not flat-fielded; its form within 1.5 % and five standard
+    Its level must be right within 5 %, since raw images are not flat-fielded; its form within 0.5 % and five standard
     errors. Every wavelength that was sent must be there, with as many exposures as there were.
     """
     import numpy as np

@@ -79,9 +79,7 @@ def groups_merged(target: DefectTarget) -> None:
     """Two exposures of the projector are in one group."""
     with target.sql() as db:
         first, group = one(db, 'SELECT id, "group" FROM exposure WHERE instrument=? ORDER BY id', NAME)
-        second, _ = one(
-            db, 'SELECT id, "group" FROM exposure WHERE instrument=? AND id<>? ORDER BY id', NAME, first
-        )
+        second, _ = one(db, 'SELECT id, "group" FROM exposure WHERE instrument=? AND id<>? ORDER BY id', NAME, first)
         db.execute('UPDATE exposure SET "group"=? WHERE instrument=? AND id=?', (group, NAME, second))
 
 

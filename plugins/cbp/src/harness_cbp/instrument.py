@@ -71,7 +71,7 @@ class CollimatedBeamProjector(HarnessInstrument):
 
     @classmethod
     def filters(cls) -> Mapping[str, str]:
-        """Return the band of the one filter: the laser chooses the light (`~collections.abc.Mapping` [`str`, `str`])."""
+        """Return the band of the one filter (`~collections.abc.Mapping` [`str`, `str`])."""
         return {"empty": "white"}
 
     def getRawFormatter(self, dataId: Any) -> type[FormatterV2]:  # noqa: ARG002

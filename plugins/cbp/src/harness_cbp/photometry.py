@@ -141,8 +141,8 @@ def measure_spots(
     Returns
     -------
     spots : `list` [`tuple`]
-        For each spot, the brightest first: x, y (pixels from 0), flux and its error (electrons), area (pixels), background
-        (electrons per pixel).
+        For each spot, the brightest first: x, y (pixels from 0), flux and its error (electrons), area (pixels),
+        background (electrons per pixel).
     """
     from scipy import ndimage
 

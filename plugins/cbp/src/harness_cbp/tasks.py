@@ -1,8 +1,8 @@
 """From the projector's exposures, and what a camera saw of them, to a curve of throughput.
 
-One exposure of the projector and one or more of a camera share the name of a group. Dimension records of groups belong
-to one instrument each, so that the middleware cannot join them: `MeasureSpotsTask` has the dimensions of the projector's
-exposure, and looks the camera's raw images up by the name of the group when the quantum graph is built.
+One exposure of the projector and one or more of a camera share the name of a group. Dimension records of groups
+belong to one instrument each, so that the middleware cannot join them: `MeasureSpotsTask` has the dimensions of the
+projector's exposure, and looks the camera's raw images up by the name of the group when the quantum graph is built.
 """
 
 from __future__ import annotations
@@ -215,9 +215,9 @@ class MeasureSpotsTask(PipelineTask):
         Returns
         -------
         result : `lsst.pipe.base.Struct`
-            ``spots`` (`astropy.table.Table`): ``camera``, ``exposure``, ``detector``, ``x``, ``y`` (pixels of the trimmed
-            detector, from 0), ``flux`` and its error (electrons), ``area`` (pixels), ``background`` (electrons per
-            pixel); a row for each spot. Empty if no light was seen.
+            ``spots`` (`astropy.table.Table`): ``camera``, ``exposure``, ``detector``, ``x``, ``y`` (pixels of the
+            trimmed detector, from 0), ``flux`` and its error (electrons), ``area`` (pixels), ``background`` (electrons
+            per pixel); a row for each spot. Empty if no light was seen.
         """
         from astropy.table import Table
 
@@ -270,10 +270,8 @@ class ThroughputConnections(PipelineTaskConnections, dimensions=("instrument",))
 class ThroughputConfig(PipelineTaskConfig, pipelineConnections=ThroughputConnections):
     """Configuration of `ThroughputTask`."""
 
-    coupling = Field[float](
-        doc="Photons that enter the telescope for each electron of the photodiode.", default=3e-4
-    )
-    systematic = RangeField[float](doc="Relative error of every measurement beside its noise.", default=0.005, min=0)
+    coupling = Field[float](doc="Photons that enter the telescope for each electron of the photodiode.", default=3e-4)
+    systematic = RangeField[float](doc="Relative error of every measurement beside its noise.", default=0.001, min=0)
 
 
 class ThroughputTask(PipelineTask):
@@ -287,10 +285,10 @@ class ThroughputTask(PipelineTask):
         self, butlerQC: QuantumContext, inputRefs: InputQuantizedConnection, outputRefs: OutputQuantizedConnection
     ) -> None:
         """Process all exposures of the projector."""
-        tables = {ref.dataId["exposure"]: (butlerQC.get(ref),) for ref in inputRefs.charges}
-        for ref in inputRefs.spots:
-            tables[ref.dataId["exposure"]] += (butlerQC.get(ref),)
-        pairs = [tables[number] for number in sorted(tables) if len(tables[number]) == 2]
+        charges, spots = (
+            {ref.dataId["exposure"]: butlerQC.get(ref) for ref in refs} for refs in (inputRefs.charges, inputRefs.spots)
+        )
+        pairs = [(charges[number], spots[number]) for number in sorted(charges.keys() & spots.keys())]
         butlerQC.put(self.run(pairs=pairs), outputRefs)
 
     def run(self, *, pairs: Sequence[tuple[Any, ...]]) -> Struct:
@@ -298,7 +296,7 @@ class ThroughputTask(PipelineTask):
 
         Parameters
         ----------
-        pairs : `~collections.abc.Sequence` [`tuple` [`astropy.table.Table`, `astropy.table.Table`]]
+        pairs : `~collections.abc.Sequence` [`tuple`]
             Charge and spots of each exposure of the projector.
 
         Returns

@@ -248,7 +248,11 @@ def _cards(observation: Observation, settings: Settings) -> list[tuple[str, Any,
         ("ELECMODE", settings.mode, "what the electrometer measures"),
         ("ELECITIM", settings.integration_time, "[s] integration time of the electrometer"),
     ]
-    for key, value in (("REASON", observation.reason), ("PROGRAM", observation.program), ("OBJECT", observation.target)):
+    for key, value in (
+        ("REASON", observation.reason),
+        ("PROGRAM", observation.program),
+        ("OBJECT", observation.target),
+    ):
         if value:
             cards.append((key, value, ""))
     return [*cards, (SIMULATED_KEY, True, "")]

@@ -178,7 +178,7 @@ def fiber_lines(context: CheckContext) -> Iterator[Finding]:
                     look=look,
                 )
                 continue
-            step = float(scale[int(round(place))])
+            step = float(scale[round(place)])
             allowed = POSITION * step + SIGMAS * float(table["wavelengthErr"][row])
             error = float(table["wavelength"][row]) - line.wavelength
             if abs(error) > allowed:

@@ -1,4 +1,4 @@
-"""The simulated light: the lines of a mercury-argon lamp as the spectrographs see them, which is the truth of checks."""
+"""The simulated light, which is the truth of checks: lines of a mercury-argon lamp as the spectrographs see them."""
 
 from __future__ import annotations
 

@@ -118,9 +118,9 @@ class MeasureSpectrumTask(PipelineTask):
         Returns
         -------
         result : `lsst.pipe.base.Struct`
-            ``lines`` (`astropy.table.Table`): ``wavelength`` (nm) and its error, ``pixel`` (from 0) and its error, ``flux``
-            (counts) and its error, ``fwhm`` (pixels), ``snr`` (height over noise), in order of wavelength. Empty if
-            there is no line.
+            ``lines`` (`astropy.table.Table`): ``wavelength`` (nm) and its error, ``pixel`` (from 0) and its error,
+            ``flux`` (counts) and its error, ``fwhm`` (pixels), ``snr`` (height over noise), in order of wavelength.
+            Empty if there is no line.
         """
         from astropy.table import Table
 
@@ -138,12 +138,12 @@ class MeasureSpectrumTask(PipelineTask):
         self.log.info("%d lines above %.1f counts", len(table), self.config.threshold * noise)
         return Struct(lines=table)
 
-    def _peaks(self, signal: Floats, noise: float) -> Floats:
+    def _peaks(self, signal: Floats, noise: float) -> NDArray[np.intp]:
         """Return the pixels that are higher than the threshold and than all neighbours in the radius."""
         from scipy.ndimage import maximum_filter
 
         highest = maximum_filter(signal, size=2 * self.config.radius - 1, mode="nearest")
-        found: Floats = np.flatnonzero((signal == highest) & (signal > self.config.threshold * noise))
+        found: NDArray[np.intp] = np.flatnonzero((signal == highest) & (signal > self.config.threshold * noise))
         return found
 
     def _fit(self, signal: Floats, peak: int, noise: float) -> tuple[float, ...]:

@@ -1,0 +1,7 @@
+"""The collimated beam projector passes the tests that every instrument must pass."""
+
+from __future__ import annotations
+
+from harness.conformance import *  # noqa: F403
+
+INSTRUMENT = "CBP"

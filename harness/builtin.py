@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from .verdicts import Check
 
 
-COMMANDS = ("run", "ingest", "define_visits", "checks", "defects", "datasets", "plugins", "doctor")
+COMMANDS = (
+    "run",
+    "ingest",
+    "define_visits",
+    "inspect_file",
+    "checks",
+    "defects",
+    "datasets",
+    "plugins",
+    "doctor",
+    "new_plugin",
+    "check_plugin",
+)
 """Modules of `harness.cli`, each with a ``command``."""
 
 
@@ -48,8 +60,9 @@ def harness_checks() -> Iterable[Check]:
     from .spectra.checks import CHECKS as SPECTRA
     from .transfer.checks import CHECKS as ROUNDTRIP
     from .transfer.together_checks import CHECKS as TOGETHER
+    from .wavefront.checks import CHECKS as WAVEFRONT
 
-    return (*all_checks(), *SPECTRA, *RERUN, *ROUNDTRIP, *TOGETHER)
+    return (*all_checks(), *SPECTRA, *RERUN, *ROUNDTRIP, *TOGETHER, *WAVEFRONT)
 
 
 @hookimpl
@@ -60,8 +73,9 @@ def harness_defects() -> Iterable[Defect]:
     from .spectra.defects import DEFECTS as SPECTRA
     from .transfer.defects import DEFECTS as ROUNDTRIP
     from .transfer.together_defects import DEFECTS as TOGETHER
+    from .wavefront.defects import DEFECTS as WAVEFRONT
 
-    return (*all_defects(), *SPECTRA, *RERUN, *ROUNDTRIP, *TOGETHER)
+    return (*all_defects(), *SPECTRA, *RERUN, *ROUNDTRIP, *TOGETHER, *WAVEFRONT)
 
 
 @hookimpl

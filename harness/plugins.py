@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from . import hookspecs
-from .errors import HarnessError, nearest
+from .errors import nearest
 
 __all__ = ["PluginState", "Plugins", "load_plugins"]
 
@@ -102,7 +102,7 @@ class Plugins:
     def quarantine(self, name: str, reason: str) -> None:
         """Take a registered plugin out of use and remember why."""
         for state in self.states:
-            if state.name == name:
+            if state.name == name and not state.reason:
                 state.reason = reason
         plugin = self.manager.get_plugin(name)
         if plugin is not None:
@@ -187,16 +187,33 @@ class Plugins:
                     if not isinstance(value, kind):
                         problem = f"{hook} gave {_short(value)}, which is no {kind.__name__}"
                         break
-                    taken = provided.get(key(value)) or mine.get(key(value))
-                    if taken:
-                        problem = f"{hook} gave {key(value)!r}, which {taken[0]} provides already"
+                    try:
+                        own = key(value)
+                    except Exception as error:  # a name may be computed by the plugin's own code
+                        problem = f"{hook} gave a {kind.__name__} without a name: {type(error).__name__}: {error}"
                         break
-                    mine[key(value)] = (name, value)
+                    taken = provided.get(own) or mine.get(own)
+                    if taken:
+                        problem = f"{hook} gave {own!r}, which {taken[0]} provides already"
+                        break
+                    mine[own] = (name, value)
                 if problem:
                     self.quarantine(name, problem)
                 else:
                     provided.update(mine)
         return {k: v for k, (_, v) in self._collected[hook].items()}
+
+    def owner(self, hook: str, name: str) -> str:
+        """Return the plugin that provides something.
+
+        Parameters
+        ----------
+        hook : `str`
+            Name of the hook, whose values have been collected.
+        name : `str`
+            Name of the thing.
+        """
+        return str(self._collected[hook][name][0])
 
     # --- what is provided ------------------------------------------------------------------------
 
@@ -277,12 +294,7 @@ def load_plugins(trace: bool = False) -> Plugins:
     Returns
     -------
     plugins : `Plugins`
-        Sound and quarantined plugins.
-
-    Raises
-    ------
-    HarnessError
-        If two installed plugins have the same entry-point name.
+        Sound and quarantined plugins. Of two with the same entry-point name, the later one is quarantined.
     """
     plugins = Plugins((lambda line: print(f"hook: {line}", file=sys.stderr)) if trace else None)  # noqa: T201
     seen: dict[str, str] = {}
@@ -290,12 +302,11 @@ def load_plugins(trace: bool = False) -> Plugins:
     # The core's own come first, so that a plugin which takes one of their names is the one to be quarantined.
     for entry in sorted(entries, key=lambda e: (_distribution(e) != CORE, e.name, e.value)):
         distribution = _distribution(entry)
+        version = entry.dist.version if entry.dist else "?"
         if entry.name in seen:
-            raise HarnessError(
-                f"plugin {entry.name!r} is installed twice, by {seen[entry.name]} and {distribution}",
-                remedy="uninstall one of them",
-                code="duplicate-plugin",
-            )
+            reason = f"the name {entry.name!r} is that of a plugin of {seen[entry.name]}: uninstall one of them"
+            plugins.states.append(PluginState(entry.name, distribution, version, [], reason))
+            continue
         seen[entry.name] = distribution
-        plugins.add(entry.name, entry.load, distribution, entry.dist.version if entry.dist else "?")
+        plugins.add(entry.name, entry.load, distribution, version)
     return plugins

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["all_datasets", "find_dataset", "print_table", "work_option"]
 
+BUILTIN = "builtin"
+"""The harness's own plugin."""
+
 
 def work_option[F: Callable[..., Any]](function: F) -> F:
     """Add the option ``--work``."""
@@ -31,16 +34,27 @@ def work_option[F: Callable[..., Any]](function: F) -> F:
 
 
 def all_datasets(plugins: Plugins) -> dict[str, Dataset]:
-    """Return the datasets of all plugins by name.
+    """Return the datasets of all plugins by name; a plugin whose manifest has mistakes is quarantined.
 
     Raises
     ------
     HarnessError
-        If a manifest has mistakes.
+        If the manifest is one of the harness itself.
     """
     from ..datasets.manifest import load_manifest
 
-    return {name: load_manifest(folder) for name, folder in plugins.dataset_folders().items()}
+    folders = plugins.dataset_folders()
+    owners = {name: plugins.owner("harness_datasets", name) for name in folders}
+    found: dict[str, Dataset] = {}
+    for name, folder in folders.items():
+        try:
+            found[name] = load_manifest(folder)
+        except HarnessError as error:
+            if owners[name] == BUILTIN:
+                raise
+            plugins.quarantine(owners[name], " ".join(str(error).split()))
+    sound = plugins.dataset_folders()
+    return {name: dataset for name, dataset in found.items() if name in sound}
 
 
 def find_dataset(plugins: Plugins, name: str) -> Dataset:
@@ -74,7 +88,10 @@ def find_dataset(plugins: Plugins, name: str) -> Dataset:
     for dataset in all_datasets(plugins).values():
         if dataset.instrument == name:
             return dataset
-    raise HarnessError(f"no dataset for instrument {name!r}", remedy="see 'harness datasets'", code="no-dataset")
+    broken = "; ".join(f"{s.name}: {s.reason}" for s in plugins.quarantined)
+    raise HarnessError(
+        f"no dataset for instrument {name!r}", remedy=broken or "see 'harness datasets'", code="no-dataset"
+    )
 
 
 def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

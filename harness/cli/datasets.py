@@ -20,3 +20,5 @@ def command(plugins: Plugins) -> None:
         size = f"{len(dataset.exposures)} exposures, {raws} raws"
         rows.append([dataset.name, dataset.instrument, size, f"scale {dataset.scale}", dataset.title])
     print_table(["NAME", "INSTRUMENT", "SIZE", "PIXELS", "TITLE"], rows)
+    for state in plugins.quarantined:
+        click.echo(f"{state.name} ({state.distribution} {state.version}) is quarantined: {state.reason}", err=True)

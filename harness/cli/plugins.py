@@ -6,7 +6,7 @@ import click
 
 from ..errors import ExitCode
 from ..plugins import Plugins
-from .common import print_table
+from .common import all_datasets, print_table
 
 __all__ = ["command"]
 
@@ -17,6 +17,7 @@ def command(plugins: Plugins) -> None:
     """List the plugins with version, hooks and state; exit status 1 if one is quarantined."""
     for what in ("instruments", "dataset_folders", "stages", "checks", "defects", "engines"):
         getattr(plugins, what)()  # asks every hook, so that what is broken shows
+    all_datasets(plugins)
     rows = []
     for state in plugins.states:
         hooks = ", ".join(h.removeprefix("harness_") for h in state.hooks)

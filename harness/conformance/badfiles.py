@@ -25,7 +25,8 @@ Spoil = Callable[["Subject", Path], None]
 
 
 def _truncated(_: Subject, path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size - 2880])
+    # In the middle, and between two blocks: without its last HDU, cut where that begins, a file may well be whole.
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 | 1])
 
 
 def _half_a_header(_: Subject, path: Path) -> None:
@@ -37,16 +38,12 @@ def _text(_: Subject, path: Path) -> None:
 
 
 def _foreign(_: Subject, path: Path) -> None:
-    """Leave the pixels, and a header that is of no instrument."""
+    """Leave the data, and a header that is of no instrument."""
     from astropy.io import fits
 
-    with fits.open(path) as hdus:
-        for hdu in hdus:
-            hdu.header = fits.Header([("INSTRUME", "Polaroid")]) if not hdus.index_of(hdu.name or 0) else hdu.header
-        image = fits.ImageHDU(next(h.data for h in hdus if h.data is not None))
-        fits.HDUList([fits.PrimaryHDU(header=fits.Header([("INSTRUME", "Polaroid")])), image]).writeto(
-            path, overwrite=True
-        )
+    with fits.open(path, memmap=False) as hdus:
+        primary = fits.PrimaryHDU(hdus[0].data, fits.Header([("INSTRUME", "Polaroid")]))
+        fits.HDUList([primary, *(h.copy() for h in hdus[1:])]).writeto(path, overwrite=True)
 
 
 def _without(name: str) -> Spoil:
@@ -142,9 +139,9 @@ class BadFiles:
         lacking = subject.raws[0].observation.physical_filter
         bad = [r.path for r in subject.raws if r.observation.physical_filter == lacking]
         good = [r.path for r in subject.raws if r.observation.physical_filter != lacking]
-        with subject.fork(subject.empty) as butler:
-            _register_without(subject, butler, "physical_filter", lacking)
-            _refused(subject, butler, f"unknown filter {lacking}", bad, good, frozenset({Reason.UNKNOWN_FILTER}))
+        butler = subject.separate(subject.empty, "without-filter")
+        _register_without(subject, butler, "physical_filter", lacking)
+        _refused(subject, butler, "unknown filter", bad, good, frozenset({Reason.UNKNOWN_FILTER}))
 
     @requirement(after=(Ingests.test_every_raw_is_ingested,))
     def test_unknown_detector_is_refused(self, subject: Subject) -> None:
@@ -152,9 +149,9 @@ class BadFiles:
         lacking = subject.raws[-1].detector.id
         bad = [r.path for r in subject.raws if r.detector.id == lacking]
         good = [r.path for r in subject.raws if r.detector.id != lacking]
-        with subject.fork(subject.empty) as butler:
-            _register_without(subject, butler, "detector", lacking)
-            _refused(subject, butler, f"unknown detector {lacking}", bad, good, frozenset({Reason.UNKNOWN_DETECTOR}))
+        butler = subject.separate(subject.empty, "without-detector")
+        _register_without(subject, butler, "detector", lacking)
+        _refused(subject, butler, "unknown detector", bad, good, frozenset({Reason.UNKNOWN_DETECTOR}))
 
 
 def _pair(subject: Subject) -> tuple[RawFile, RawFile]:
@@ -190,10 +187,11 @@ def _refused(
 
 def _register_without(subject: Subject, butler: Butler, element: str, key: Any) -> None:
     """Insert the instrument's records except one."""
-    with subject.fork(subject.registered) as full:
-        for name in ("instrument", "physical_filter", "detector"):
-            records = full.query_dimension_records(name, instrument=subject.name)
-            kept = [r for r in records if name != element or r.dataId[element] != key]
+    full = subject.view(subject.registered)
+    for name in ("instrument", "physical_filter", "detector"):
+        records = full.query_dimension_records(name, instrument=subject.name)
+        kept = [r for r in records if name != element or r.dataId[element] != key]
+        if kept:
             butler.registry.insertDimensionData(name, *kept)
 
 

@@ -35,8 +35,8 @@ class OnSky:
     )
     def test_exposures_of_the_sky_are_in_visits(self, subject: Subject) -> None:
         """Each exposure that looks at the sky belongs to a visit; visits have no exposure that does not."""
-        with subject.fork(subject.visited) as butler:
-            found = {r.exposure for r in _records(butler, "visit_definition", subject)}
+        butler = subject.view(subject.visited)
+        found = {r.exposure for r in _records(butler, "visit_definition", subject)}
         wanted = {r.observation.exposure for r in subject.firsts if r.observation.on_sky}
         skipped = subject.visits.skipped
         with mismatches() as wrong:
@@ -59,7 +59,8 @@ class OnSky:
     @requirement(Capability.VISITS, after=(test_exposures_of_the_sky_are_in_visits,))
     def test_visit_ids_are_below_their_limit(self, subject: Subject) -> None:
         """Every visit that pipelines process has an id in 1 … visit_max - 1."""
-        with subject.fork(subject.visited) as butler, mismatches() as wrong:
+        butler = subject.view(subject.visited)
+        with mismatches() as wrong:
             (instrument,) = butler.query_dimension_records("instrument", instrument=subject.name)
             preferred = instrument.visit_system
             members = {
@@ -77,7 +78,8 @@ class OnSky:
         from ..instrument.pointing import Pointing
 
         camera = subject.kit.camera
-        with subject.fork(subject.visited) as butler, mismatches() as wrong:
+        butler = subject.view(subject.visited)
+        with mismatches() as wrong:
             visits = {r.id: r for r in _records(butler, "visit", subject)}
             regions = {(r.visit, r.detector): r.region for r in _records(butler, "visit_detector_region", subject)}
             exposures = {r.id: r for r in butler.query_dimension_records("exposure", instrument=subject.name)}

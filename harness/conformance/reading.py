@@ -15,8 +15,6 @@ from .values import Values
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lsst.daf.butler import Butler
-
     from .subject import RawFile, Subject
 
 __all__ = ["Reading"]
@@ -33,8 +31,9 @@ class Reading:
     @requirement(after=_READ)
     def test_every_raw_can_be_read(self, subject: Subject) -> None:
         """The Butler gives the whole raw and each of its components."""
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 for name in ("", *sorted(ref.datasetType.storageClass.allComponents())):
                     what = f"component {name} of {raw}" if name else f"{raw}"
                     try:
@@ -45,8 +44,9 @@ class Reading:
     @requirement(after=(test_every_raw_can_be_read,))
     def test_reading_again_gives_the_same(self, subject: Subject) -> None:
         """Reading a raw changes neither the file nor what the next read gives."""
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 for name in sorted(ref.datasetType.storageClass.allComponents()):
                     one, two = (butler.get(ref.makeComponentRef(name)) for _ in range(2))
                     wrong.that(_same(one, two), f"component {name} of {raw}, read twice", _short(two), _short(one))
@@ -56,8 +56,9 @@ class Reading:
     @requirement(after=(test_reading_again_gives_the_same,))
     def test_components_equal_the_full_read(self, subject: Subject) -> None:
         """Each component alone is what the whole raw has."""
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 whole = butler.get(ref)
                 for name in sorted(ref.datasetType.storageClass.allComponents()):
                     alone = butler.get(ref.makeComponentRef(name))
@@ -67,8 +68,9 @@ class Reading:
     @requirement(Capability.IMAGES, after=(test_every_raw_can_be_read,))
     def test_pixels_are_those_written(self, subject: Subject) -> None:
         """Every pixel of each amplifier comes back, overscan and all, in its place."""
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 array = butler.get(ref.makeComponentRef("image")).array
                 for a in raw.detector.amplifiers:
                     seen, expected = array[a.raw_bbox.slices], raw.pixels[a.name]
@@ -81,8 +83,9 @@ class Reading:
     @requirement(Capability.IMAGES, after=(test_pixels_are_those_written,))
     def test_pixels_are_integers(self, subject: Subject) -> None:
         """Raw pixels are of an integer type, as they were read out."""
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 kind = butler.get(ref.makeComponentRef("image")).array.dtype
                 wrong.that(kind.kind in "iu", f"type of the pixels of {raw}", str(kind), "an integer type")
 
@@ -91,8 +94,9 @@ class Reading:
         """The component ``detector`` has the amplifiers and the place of the camera's, binned alike."""
         from ..instrument.lsst_detector import lsst_detector
 
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 seen = butler.get(ref.makeComponentRef("detector"))
                 expected = lsst_detector(subject.camera, raw.detector.id, visit=seen.visit)
                 for name in ("id", "name", "bbox", "type", "serial", "orientation", "pixel_size"):
@@ -107,8 +111,9 @@ class Reading:
         """The component ``wcs`` puts every pixel where camera and translated pointing put it."""
         from ..instrument.pointing import Pointing
 
-        with subject.fork(subject.ingested) as butler, mismatches() as wrong:
-            for raw, ref in _refs(subject, butler):
+        butler = subject.view(subject.ingested)
+        with mismatches() as wrong:
+            for raw, ref in _refs(subject):
                 if not raw.observation.on_sky:
                     continue
                 wcs = butler.get(ref.makeComponentRef("wcs"))
@@ -149,12 +154,12 @@ class Reading:
 
             pytest.skip("the dataset has no exposure of the sky")
         ra, dec, path = subject.star(raw)
-        with subject.fork(subject.registered) as butler:
-            report = subject.ingest(butler, [path])
-            if report.quarantined:
-                raise MismatchError(f"ingest of {raw} with a star: {report.quarantined[0]}")
-            (ref,) = subject.raw_refs(butler).values()
-            whole = butler.get(ref)
+        run = f"{subject.name}/conformance/star"
+        report = subject.ingest(subject.scratch, [path], run=run)
+        if report.quarantined:
+            raise MismatchError(f"ingest of {raw} with a star: {report.quarantined[0]}")
+        (ref,) = subject.raw_refs(subject.scratch, run).values()
+        whole = subject.scratch.get(ref)
         image = assemble(whole.image.array, raw.detector).astype(float)
         for a in raw.detector.amplifiers:
             image[a.bbox.slices] -= np.median(image[a.bbox.slices])
@@ -166,8 +171,8 @@ class Reading:
         equal(f"star of {raw} is within 3 pixels of x={float(at.x):.1f}, y={float(at.y):.1f}", off < 3, True)
 
 
-def _refs(subject: Subject, butler: Butler) -> Iterator[tuple[RawFile, Any]]:
-    refs = subject.raw_refs(butler)
+def _refs(subject: Subject) -> Iterator[tuple[RawFile, Any]]:
+    refs = subject.raw_refs(subject.view(subject.ingested))
     for raw in subject.raws:
         yield raw, refs[raw.observation.exposure, raw.detector.id]
 

@@ -36,8 +36,7 @@ def _register(subject: Subject, butler: Butler, **options: Any) -> None:
 
 
 def _registered(subject: Subject) -> Records:
-    with subject.fork(subject.registered) as butler:
-        return _records(butler, subject.name)
+    return _records(subject.view(subject.registered), subject.name)
 
 
 def _conflicts(subject: Subject) -> Iterator[tuple[str, Any, dict[str, Any]]]:
@@ -55,7 +54,8 @@ class Registration:
     @requirement()
     def test_register_gives_records_of_its_instrument(self, subject: Subject) -> None:
         """The instrument has a record under its name, filters and detectors."""
-        with mismatches() as wrong, subject.fork(subject.registered) as butler:
+        butler = subject.view(subject.registered)
+        with mismatches() as wrong:
             names = [r.name for r in butler.query_dimension_records("instrument", explain=False)]
             wrong.equal("names of the instruments registered", names, [subject.name])
             for element, records in _records(butler, subject.name).items():
@@ -135,11 +135,10 @@ class Registration:
 
         (record,) = _registered(subject)["instrument"]
         what = f"class_name {record['class_name']!r} of the instrument's record"
-        with subject.fork(subject.registered) as butler:
-            try:
-                found = type(Instrument.fromName(subject.name, butler.registry))
-            except (ImportError, TypeError, AttributeError, LookupError) as error:
-                raise MismatchError(f"{what} cannot be imported: {error}") from error
+        try:
+            found = type(Instrument.fromName(subject.name, subject.view(subject.registered).registry))
+        except (ImportError, TypeError, AttributeError, LookupError) as error:
+            raise MismatchError(f"{what} cannot be imported: {error}") from error
         equal(what, found, subject.kit.instrument_class)
 
     @requirement(after=(test_register_gives_records_of_its_instrument,))
@@ -230,10 +229,10 @@ class Registration:
         from lsst.pipe.base import Instrument
 
         (record,) = _registered(subject)["instrument"]
-        detectors = sorted({0, record["detector_max"] - 1, *(d.id for d in subject.kit.camera.detectors)})
-        exposures = sorted({0, record["exposure_max"] - 1, *(e.id for e in subject.dataset.exposures)})
-        with subject.fork(subject.registered) as butler:
-            instrument = butler.registry.expandDataId(instrument=subject.name)
+        known, taken = {d.id for d in subject.kit.camera.detectors}, {e.id for e in subject.dataset.exposures}
+        detectors = sorted({0, record["detector_max"] - 1, *known})
+        exposures = sorted({0, record["exposure_max"] - 1, *taken})
+        instrument = subject.view(subject.registered).registry.expandDataId(instrument=subject.name)
         packer = Instrument.make_default_dimension_packer(instrument, is_exposure=True)
         seen: dict[int, tuple[int, int]] = {}
         for exposure in exposures:
@@ -244,6 +243,8 @@ class Registration:
                     packed = packer.pack(DataCoordinate.standardize(key, universe=instrument.universe))
                     back = packer.unpack(packed)
                 except ValueError as error:
+                    if exposure not in taken or detector not in known:
+                        continue  # a packer that knows how ids are made may refuse those that no exposure has
                     raise MismatchError(f"{what} cannot be packed: {error}") from error
                 pair = (exposure, detector)
                 equal(f"{what} from its packed id {packed}", (back["exposure"], back["detector"]), pair)

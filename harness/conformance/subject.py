@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..bootstrap.create import create_repository
 from ..bootstrap.ingest import IngestReport, ingest
 from ..bootstrap.visits import VisitReport, define_visits
+from ..datasets.manifest import load_manifest
 from ..errors import HarnessError
 from ..instrument.kit import Capability
-from ..repository import open_repository
-from ..stages.fork import fork_repository
 from ..stages.runner import Runner
 from ..stages.snapshots import SnapshotStore
 from .choice import coarse, few_exposures, few_raws
+from .repositories import Repositories
 
 if TYPE_CHECKING:
     from astro_metadata_translator import MetadataTranslator, ObservationInfo
@@ -121,12 +120,12 @@ class Subject:
         self.kit = kit
         self.whole = coarse(dataset, kit)
         self.dataset = few_raws(self.whole)
-        self.sequence = few_exposures(self.whole, dark=True)
+        # What belongs together with another dataset's exposures is not taken apart.
+        self.sequence = self.whole if dataset.needs else few_exposures(self.whole, dark=True)
         self.plugins = plugins
         self.outcomes: dict[tuple[Any, ...], BaseException | None] = {}
         self._folder = folder
         self._number = itertools.count()
-        self._states: dict[str, Path] = {}
 
     @property
     def name(self) -> str:
@@ -225,89 +224,63 @@ class Subject:
 
     # --- repositories ----------------------------------------------------------------------------
 
-    def state(self, name: str, before: str | None, change: Callable[[Butler], object]) -> Path:
-        """Return a repository in some state, made once; to be read only.
-
-        Parameters
-        ----------
-        name : `str`
-            Name of the state.
-        before : `str` or `None`
-            State that it starts from; `None` for an empty repository.
-        change : `~collections.abc.Callable`
-            Brings a repository that is open for writing into it.
-        """
-        if name not in self._states:
-            path = self.folder(name) / "repo"
-            fork_repository(self._empty if before is None else self._states[before], path)
-            with open_repository(path, writeable=True) as butler:
-                change(butler)
-            self._states[name] = path
-        return self._states[name]
-
     @cached_property
-    def _empty(self) -> Path:
-        path = self.folder("empty") / "repo"
-        create_repository(path, self.kit.repository_config)
-        return path
+    def repositories(self) -> Repositories:
+        """Repositories in some states."""
+        return Repositories(self._folder / "repositories", self.kit.repository_config)
 
     @property
-    def empty(self) -> Path:
-        """An empty repository."""
-        return self.state("empty", None, lambda _: None)
+    def empty(self) -> str:
+        """The state of an empty repository."""
+        return self.repositories.state("empty", None, lambda _: None)
 
     @property
-    def registered(self) -> Path:
-        """A repository in which the instrument is registered."""
-        return self.state("registered", None, lambda b: self.kit.instrument_class().register(b.registry))
+    def registered(self) -> str:
+        """The state in which the instrument is registered."""
+        register = self.kit.instrument_class().register
+        return self.repositories.state("registered", None, lambda butler: register(butler.registry))
 
     @property
-    def ingested(self) -> Path:
-        """A repository into which the raws were ingested; `report` says what came of each."""
-        _ = self.registered
+    def ingested(self) -> str:
+        """The state in which the raws are ingested; `report` says what came of each."""
 
         def change(butler: Butler) -> None:
             self.report = self.ingest(butler, [r.path for r in self.raws])
 
-        return self.state("ingested", "registered", change)
+        return self.repositories.state("ingested", self.registered, change)
 
     @property
-    def visited(self) -> Path:
-        """A repository in which the visits of the raws are defined; `visits` says which."""
-        _ = self.ingested
+    def visited(self) -> str:
+        """The state in which the visits of the raws are defined; `visits` says which."""
 
         def change(butler: Butler) -> None:
             self.visits = define_visits(butler, self.kit)
 
-        return self.state("visited", "ingested", change)
+        return self.repositories.state("visited", self.ingested, change)
 
     report: IngestReport
     visits: VisitReport
 
-    @contextmanager
-    def fork(self, state: Path) -> Iterator[Butler]:
-        """Open a writable copy of a repository."""
-        path = self.folder("fork") / "repo"
-        fork_repository(state, path)
-        with open_repository(path, writeable=True) as butler:
-            yield butler
+    def view(self, state: str) -> Butler:
+        """Return a butler for reading a state."""
+        return self.repositories.view(state)
+
+    def fork(self, state: str) -> AbstractContextManager[Butler]:
+        """Open a state for writing of records; what is written is forgotten at the next time."""
+        return self.repositories.fork(state)
+
+    def separate(self, state: str, name: str) -> Butler:
+        """Return a butler of a copy of a state that keeps what is written."""
+        return self.repositories.separate(state, name)
 
     @cached_property
     def scratch(self) -> Butler:
         """A butler of a repository that tests of single files share: each has a RUN of its own."""
-        self.scratch_root = self.folder("scratch") / "repo"
-        fork_repository(self.registered, self.scratch_root)
-        return self._open.enter_context(open_repository(self.scratch_root, writeable=True))
-
-    scratch_root: Path
-
-    @cached_property
-    def _open(self) -> ExitStack:
-        return ExitStack()
+        return self.separate(self.registered, "scratch")
 
     def close(self) -> None:
         """Close what is open."""
-        self._open.close()
+        self.repositories.close()
 
     def ingest(self, butler: Butler, paths: list[Path], **options: Any) -> IngestReport:
         """Ingest files as ``harness ingest`` does."""
@@ -351,9 +324,21 @@ class Subject:
 
     @cached_property
     def runner(self) -> Runner:
-        """The stages of the sequence; their snapshots are kept as long as the subject."""
-        engine = self.plugins.find("engine", "inprocess")
-        return Runner(self.plugins, self.sequence, self.kit, engine, SnapshotStore(self._folder / "snapshots"))
+        """The stages of the sequence, onto a repository with the datasets that it needs.
+
+        Their snapshots are kept as long as the subject.
+        """
+        from ..stages.campaign import Campaign, with_needs
+
+        engine, store = self.plugins.find("engine", "inprocess"), SnapshotStore(self._folder / "snapshots")
+        known = {name: load_manifest(folder) for name, folder in self.plugins.dataset_folders().items()}
+        datasets = [*with_needs([self.sequence], known)[:-1], self.sequence]
+        campaign = Campaign(self.plugins, datasets, engine, store)
+        for runner, _ in campaign.runners():
+            if runner.dataset is self.sequence:
+                return runner
+            runner.build(runner.graph.ready)
+        raise HarnessError(f"the datasets that {self.sequence.name} needs cannot be made", code="dataset-needs")
 
     @property
     def calibrated(self) -> Path:

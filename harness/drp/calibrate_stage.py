@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engines.base import PipelineRun
 from ..engines.inprocess import own_logging
+from ..engines.outcome import LOG_OPTIONS, failure
 from ..errors import HarnessError, nearest
 from ..simulate.calibration import epoch_of
 
@@ -88,22 +89,25 @@ def certify(context: StageContext, run: str, collection: str, kind: str, epoch: 
     """
     import click
     from lsst.daf.butler.cli.butler import cli
-    from lsst.daf.butler.registry import ConflictingDefinitionError
 
-    arguments = ["certify-calibrations", str(context.repo), run, collection, kind]
+    log = context.log(f"calibrate-certify-{kind}-{epoch.label}.log")
+    arguments = [*LOG_OPTIONS, str(log), "certify-calibrations", str(context.repo), run, collection, kind]
     arguments += ["--begin-date", epoch.begin.isoformat()]
     if epoch.end is not None:
         arguments += ["--end-date", epoch.end.isoformat()]
-    said = io.StringIO()
-    try:
-        with own_logging(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            cli.main(arguments, prog_name="butler", standalone_mode=False)
-    except (click.ClickException, ConflictingDefinitionError, RuntimeError) as error:
+    message = ""
+    with own_logging(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            code = int(cli.main(arguments, prog_name="butler", standalone_mode=False) or 0)
+        except click.ClickException as error:
+            code, message = error.exit_code, error.format_message()
+    if code != 0:
+        message = message or failure(log.read_text(encoding="utf-8")) or f"exit code {code}"
         raise HarnessError(
-            f"cannot certify {kind} of epoch {epoch.label}: {str(error).partition(chr(10))[0]}",
+            f"cannot certify {kind} of epoch {epoch.label}: {message}",
             remedy=f"see 'butler query-datasets {context.repo} {kind} --collections {collection} --no-find-first'",
             code="certify",
-        ) from error
+        )
 
 
 def run(context: StageContext) -> Mapping[str, Any]:

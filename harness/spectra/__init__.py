@@ -9,6 +9,7 @@ module                  what it does
 `calibrate`             the disperser's true distance, from lines whose wavelengths are known
 `task`                  all of it as a PipelineTask: ``post_isr_image`` → ``spectrum``, ``spectrumLines``
 `names`                 what the two datasets are
+`neighbours`            what other sources leave on a trace, for the checks
 `checks`, `defects`     what holds of the results, and corruptions that must be found
 ======================  ==============================================================================
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..checks.context import CheckContext
     from ..checks.quality_data import Floats
     from ..instrument.dispersion import Trace
+    from ..simulate.scene import Placed
     from ..simulate.spectra import Target
 
 __all__ = ["CHECKS"]
@@ -35,6 +36,8 @@ costs up to half of it (measured: 0.47 to 0.95), and 5 is the threshold of detec
 FLUX_FLOOR = 0.03
 """Relative flux below which continua aren't judged: the profile is a median over a few hundred pixels, and stars of the
 field, whose spectra lie across each other, leave 1 to 2 % (measured)."""
+FOREIGN = 0.01
+"""Share of the light of other sources above which a piece isn't judged."""
 PIECE = 20
 """Samples whose flux is added up: several times the width of the PSF, so that lines count as a whole."""
 
@@ -50,6 +53,14 @@ class _Known:
     target: Target
     trace: Trace
     efficiency: float
+    placed: Placed
+
+    def foreign(self, along: Floats) -> Floats:
+        """Return the light of other sources (electrons per pixel of length)."""
+        from .neighbours import foreign_light
+
+        reach = 8 * float(self.summary["psfSigma"])
+        return foreign_light(self.trace, self.target, self.placed, along, reach)
 
     @property
     def look(self) -> str:
@@ -59,15 +70,17 @@ class _Known:
 
 def _spectra(context: CheckContext) -> Iterator[_Known]:
     """Yield the spectra of simulated dispersed exposures."""
-    from ..checks.quality_data import load
+    from ..checks.quality_data import load, simulated
     from ..instrument.dispersion import Trace
+    from ..simulate.scene import Sources, place
     from ..simulate.spectra import mounted, target
 
-    dataset = context.dataset
-    if dataset is None or dataset.instrument not in context.kits:
+    truth = simulated(context)
+    if truth is None:
         return
-    kit = context.kits[dataset.instrument]
-    camera = kit.make_camera(dataset.scale)
+    dataset, kit, objects = truth
+    camera, bands = kit.make_camera(dataset.scale), kit.instrument_class.filters()
+    sources = Sources.from_table(objects)
     dispersed = {
         o.exposure: o for o in dataset.observations if o.on_sky and kit.disperser(o.physical_filter) is not None
     }
@@ -92,6 +105,7 @@ def _spectra(context: CheckContext) -> Iterator[_Known]:
             target=star,
             trace=Trace(disperser, camera, detector, *star.pixel(camera, detector), order),
             efficiency=disperser.efficiency.get(order, 0.0),
+            placed=place(camera, detector, observation, sources, bands[observation.physical_filter]),
         )
 
 
@@ -212,13 +226,15 @@ def _strong(known: _Known) -> Iterator[tuple[Any, float]]:
 def flux(context: CheckContext) -> Iterator[Finding]:
     """A wrong profile, background or flat field changes the continuum, and with it every transmission.
 
-    Twenty samples at a time are compared with the simulated light, lines included. The median ratio may be 3 % off,
-    and five times 1.25 of its standard error.
+    Twenty samples at a time are compared with the simulated light, lines included, but not where other sources give
+    more than 1 % of it: without a slit their light falls on the trace too. The median ratio may be 3 % off, and
+    five times 1.25 of its standard error.
     """
     for known in _spectra(context):
         x, y, step, value, error = _columns(known.table, "x", "y", "dispersion", "flux", "fluxErr")
         good = ~np.asarray(known.table["flag"], bool)
         along = known.trace.along(x, y)
+        foreign = known.foreign(along)
         ratios, errors = [], []
         for first in range(0, len(value) - PIECE, PIECE):
             here = slice(first, first + PIECE)
@@ -227,7 +243,8 @@ def flux(context: CheckContext) -> Iterator[Finding]:
             grid = np.linspace(float(ends[0]), float(ends[1]), 400)
             true = float(np.trapezoid(known.target.density(grid), grid)) * known.efficiency
             noise = float(np.sqrt(np.sum((error[here] * step[here]) ** 2)))
-            if contiguous and good[here].all() and true > 20 * noise:
+            clean = np.trapezoid(foreign[here], along[here]) < FOREIGN * true
+            if contiguous and clean and good[here].all() and true > 20 * noise:
                 ratios.append(float(np.trapezoid(value[here] * step[here], along[here])) / true)
                 errors.append(noise / true)
         if not ratios:

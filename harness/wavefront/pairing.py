@@ -138,19 +138,22 @@ def pair_exposures(
 def _pair_group(
     members: Sequence[FocusedExposure], optics: Optics, limits: Thresholds
 ) -> tuple[list[ExposurePair], dict[int, str]]:
+    by_id = {e.exposure: e for e in members}
     candidates = sorted(
-        (abs(a.begin - b.begin), a.exposure, b.exposure)
-        for a in members
-        for b in members
-        if a is not b and not _differences(a, b, optics, limits)
+        (
+            (a.exposure, b.exposure)
+            for a in members
+            for b in members
+            if a is not b and not _differences(a, b, optics, limits)
+        ),
+        key=lambda pair: (abs(by_id[pair[0]].begin - by_id[pair[1]].begin), *sorted(pair)),
     )
     partner: dict[int, int] = {}
     halves = []
-    for _, extra, intra in candidates:
+    for extra, intra in candidates:
         if extra not in partner and intra not in partner:
             partner |= {extra: intra, intra: extra}
             halves.append((extra, intra))
-    by_id = {e.exposure: e for e in members}
     pairs, taken = [], set(partner)
     for extra, intra in halves:
         middle = tuple(
@@ -173,7 +176,12 @@ def _midway(
 ) -> bool:
     if item.focus is None or extra.focus is None or intra.focus is None:
         return False
-    return abs(item.focus - (extra.focus + intra.focus) / 2) < limits.focus * optics.focus_offset_mm
+    return _below(abs(item.focus - (extra.focus + intra.focus) / 2), limits.focus * optics.focus_offset_mm)
+
+
+def _below(value: float, limit: float) -> bool:
+    """Say whether a value is less than a limit by a millionth at least: what is equal in decimals must not pass."""
+    return round(value - limit, 6) < 0
 
 
 def _differences(
@@ -187,17 +195,17 @@ def _differences(
     else:
         apart = optics.focus_sign * (extra.focus - intra.focus)
         wanted = 2 * optics.focus_offset_mm
-        if not abs(apart - wanted) < limits.focus * optics.focus_offset_mm:
+        if not _below(abs(apart - wanted), limits.focus * optics.focus_offset_mm):
             out.append(("focus", f"their focus differs by {abs(apart):.3f} mm, {wanted:.3f} mm wanted"))
     seconds = abs(extra.begin - intra.begin)
-    if not seconds < limits.seconds:
+    if not _below(seconds, limits.seconds):
         out.append(("time", f"they begin {seconds:.1f} s apart, less than {limits.seconds:g} s wanted"))
     arcsec = _separation(extra, intra)
-    if arcsec is None or not arcsec < limits.arcsec:
+    if arcsec is None or not _below(arcsec, limits.arcsec):
         said = "one of them has no pointing" if arcsec is None else f"they point {arcsec:.2f}″ apart"
         out.append(("pointing", f"{said}, less than {limits.arcsec:g}″ wanted"))
     degrees = _turn(extra, intra)
-    if degrees is None or not degrees < limits.degrees:
+    if degrees is None or not _below(degrees, limits.degrees):
         said = "one of them has no rotation" if degrees is None else f"they are turned by {degrees:.3f}°"
         out.append(("rotation", f"{said}, less than {limits.degrees:g}° wanted"))
     return out

@@ -150,7 +150,7 @@ class CutOutDonutsConnections(PipelineTaskConnections, dimensions=_VISIT):
 class CutOutDonutsConfig(PipelineTaskConfig, pipelineConnections=CutOutDonutsConnections):
     """Configuration of `CutOutDonutsTask`."""
 
-    maxDonuts = RangeField[int](doc="Stamps of each half, the brightest.", default=4, min=1)
+    maxDonuts = RangeField[int](doc="Stamps of each half, the brightest.", default=3, min=1)
     onlyIsolated = Field[bool](doc="Only donuts that no other spoils?", default=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from lsst.daf.butler import Butler, CollectionType, Config, Timespan
 
 from harness.bootstrap import calibs
 from harness.datasets.manifest import CalibrationEpoch, load_manifest
+from harness.errors import HarnessError
+from harness.instrument.kit import Capability
 from harness.simulate.calibration import DetectorCalibration
 from harness.stage import StageContext
+from harness.stages.fork import fork_repository
 
 DETECTORS = (16, 100)
 BOUNDARY = Time("2013-10-01T00:00:00", scale="tai")
@@ -64,6 +68,54 @@ def test_everything_is_there_once(result, butler):
         assert len(butler.query_datasets("bias", collections=run)) == 2
     assert len(butler.query_datasets("camera", collections="HSC/calib/unbounded")) == 1
     assert len(messages) == 2
+
+
+@pytest.fixture
+def again(result, kit, dataset, tmp_path):
+    """Run the stage on a fork of the finished repository, with something changed."""
+
+    def run(kit=kit, **changes):
+        fork_repository(result[0], tmp_path / "repo")
+        (tmp_path / "outputs").mkdir()
+        changed = dataset.model_copy(update=changes)
+        context = StageContext(tmp_path / "repo", tmp_path / "outputs", {}, changed, kit, None, {}, lambda _: None)
+        return calibs.run(context)
+
+    return run
+
+
+def test_a_second_dataset_brings_only_what_is_not_certified_yet(again, dataset):
+    assert again()["datasets"] == {"bias": 0, "flat": 0, "defects": 0, "camera": 0}
+
+
+def test_a_second_dataset_with_another_filter_and_detector_adds_those(again, dataset):
+    first = dataset.exposures[0]
+    more = first.model_copy(update={"id": 903335, "filter": "HSC-Y", "detectors": (16, 17)})
+    # In each of two epochs: detector 17 with bias, defects and three flats, the others with a flat in Y.
+    added = again(exposures=(*dataset.exposures, more))["datasets"]
+    assert added == {"bias": 2, "flat": 10, "defects": 2, "camera": 0}
+
+
+@pytest.mark.parametrize(("changes", "message"), [({"scale": 4}, "camera of HSC"), ({"seed": 1}, "other defects")])
+def test_a_second_dataset_that_was_simulated_differently_is_refused(again, changes, message):
+    with pytest.raises(HarnessError, match=message) as caught:
+        again(**changes)
+    assert "share a repository" in caught.value.remedy
+
+
+def test_exposures_that_become_calibrations_leave_only_camera_and_defects(kit, dataset, tmp_path):
+    chained = dataclasses.replace(kit, capabilities=kit.capabilities | {Capability.CALIBRATION_CHAIN})
+    bias = dataset.exposures[0].model_copy(update={"id": 903333, "type": "bias"})
+    for exposures, expected in (
+        ((*dataset.exposures, bias), {"defects": 4, "camera": 1}),
+        (dataset.exposures, {"bias": 4, "dark": 4, "flat": 8, "defects": 4, "camera": 1}),
+    ):
+        repo = tmp_path / str(len(expected))
+        with Butler.from_config(Butler.makeRepo(str(repo), Config(kit.repository_config)), writeable=True) as butler:
+            kit.instrument_class().register(butler.registry)
+        changed = dataset.model_copy(update={"exposures": exposures})
+        context = StageContext(repo, tmp_path / "outputs", {}, changed, chained, None, {}, lambda _: None)
+        assert calibs.run(context)["datasets"] == expected
 
 
 def test_nothing_is_left_of_the_temporary_files(result):

@@ -93,8 +93,9 @@ def test_cosmic_rays_are_in_none_of_the_darks(epoch, butler, chain_runner) -> No
     # Warm pixels have photon noise of their own: those of the plain current are enough.
     quiet = ~truth.defect_mask & (truth.dark < np.median(truth.dark) * 3)
     limit = 8 * dark.metadata["NOISE"]
-    assert (plain - truth.dark)[quiet].max() > 2 * limit
-    assert np.abs(dark.array - truth.dark)[quiet].max() < limit
+    assert ((plain - truth.dark)[quiet] > limit).sum() > 50
+    # Two of three may be hit in the same pixel: that is beyond what three can tell.
+    assert (np.abs(dark.array - truth.dark)[quiet] > limit).sum() <= 2
     assert dark.metadata["N_REJECTED"] > 50
 
 

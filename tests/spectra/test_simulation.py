@@ -9,10 +9,12 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.instrument.dispersion import SPECTRAL_LINES, Trace
+from harness.instrument.pointing import Pointing
 from harness.simulate.exposure import Simulator
 from harness.simulate.photometry import flux_to_electrons
-from harness.simulate.scene import Sources
+from harness.simulate.scene import Sources, place
 from harness.simulate.spectra import SEPARATION, mounted, target
+from harness.spectra.neighbours import foreign_light
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +163,36 @@ def test_only_dispersed_exposures_of_the_sky_make_a_dataset_one_of_spectra(toy_d
     assert Capability.SPECTRA in toy_kit.applicable(toy_dataset)
     assert Capability.SPECTRA not in toy_kit.applicable(direct)
     assert Capability.SPECTRA not in toy_kit.applicable(flats)
+
+
+def test_foreign_light_is_what_a_neighbour_adds_to_the_trace(toy_dataset, toy_kit, alone) -> None:
+    """A star put on the trace: its undispersed image and its spectrum, in the place that the checks give them."""
+    observation = _observation(toy_dataset, 1)
+    disperser, truth = mounted(toy_dataset, toy_kit, observation), target(toy_dataset, toy_kit, observation)
+    trace = Trace(disperser, alone.camera, 3, *truth.pixel(alone.camera, 3))
+    x, y = trace.point(140.0)
+    at = Pointing(10.0, -40.0, 30.0, alone.camera.sky_parity)
+    ra, dec = at.pixel_to_sky(alone.camera, 3, x, y)
+    one = {name: np.zeros(1) for name in ("half_light_radius", "position_angle")}
+    star = Sources(
+        id=np.arange(1),
+        ra=np.atleast_1d(ra),
+        dec=np.atleast_1d(dec),
+        is_star=np.ones(1, bool),
+        axis_ratio=np.ones(1),
+        flux={"white": np.array([10 ** (0.4 * (31.4 - 16.0))])},
+        **one,
+    )
+    simulator = Simulator(toy_dataset, toy_kit, star)
+    extra = simulator.light(observation, 3) - alone.light(observation, 3)
+    rows, columns = np.indices(extra.shape)
+    offsets, along = trace.across(columns, rows), trace.along(columns, rows)
+    samples = np.arange(100.0, 340.0)
+    placed = place(simulator.camera, 3, observation, star, "white")
+    light = foreign_light(trace, truth, placed, samples, 8.0)
+    for low, high in ((130, 150), (275, 300), (305, 330)):
+        here = (np.abs(offsets) < 8) & (along >= low) & (along < high)
+        part = (samples >= low) & (samples < high)
+        assert light[part].sum() == pytest.approx(extra[here].sum(), rel=0.05)
+    # Beside the trace it is nobody's concern.
+    assert not foreign_light(dataclasses.replace(trace, x=trace.x + 30), truth, placed, samples, 8.0).any()

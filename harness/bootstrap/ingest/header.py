@@ -13,7 +13,7 @@ from typing import Any
 
 from .reasons import BadRaw, Reason
 
-__all__ = ["BLOCK", "CARD", "EVERY_KEY", "RawHeader", "key_names", "parse_cards"]
+__all__ = ["BLOCK", "CARD", "EVERY_KEY", "GivenHeader", "RawHeader", "key_names", "parse_cards"]
 
 BLOCK = 2880
 """Bytes in a FITS block (FITS standard 4.0, section 3.1)."""
@@ -133,6 +133,57 @@ class RawHeader(MutableMapping[str, Any]):
         return sum(1 for _ in self)
 
 
+class GivenHeader(RawHeader):
+    """A header that a translator made of several, with values rather than cards.
+
+    Parameters
+    ----------
+    given : `~collections.abc.Mapping` [`str`, `typing.Any`]
+        Its values; a card that cannot be parsed is met when its value is asked for.
+    """
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__("", {})
+        self._given = given if type(given) is dict else _values_of(given)
+        self._values = dict(self._given)
+
+    def card(self, key: str) -> str | None:
+        """Return the text of a value: equal texts are equal values; `None` if there is no such key."""
+        return repr(self._given[key]) if key in self._given else None
+
+    def copy(self) -> RawHeader:
+        """Return a copy as it was given, without later changes."""
+        return GivenHeader(self._given)
+
+    def reduced(self, keys: Iterable[str]) -> RawHeader:
+        """Return the header as it was given, with some keys only; `EVERY_KEY` stands for all."""
+        names = list(keys)
+        if EVERY_KEY in names:
+            return self.copy()
+        return GivenHeader({k: self._given[k] for k in names if k in self._given})
+
+    def __getitem__(self, key: str) -> Any:
+        value = super().__getitem__(key)
+        if isinstance(value, BadRaw):
+            raise value
+        return value
+
+
+def _values_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    from astropy.io.fits.verify import VerifyError
+
+    values = {}
+    for key in dict.fromkeys(header):
+        try:
+            value = header[key]
+            values[key] = str(value) if key in _COMMENTARY else value
+        except (VerifyError, ValueError) as error:
+            values[key] = BadRaw(Reason.BAD_VALUE, f"header key {key} cannot be parsed: {error}", key=key)
+    return values
+
+
 def key_names(header: Mapping[str, Any]) -> list[str]:
     """Return the keys of a header of any kind, for translators that look for keys by a part of their name.
 
@@ -219,11 +270,13 @@ def _parse(card: str, key: str) -> Any:
 
 def _parse_unusual(card: str, key: str) -> Any:
     from astropy.io.fits import Card
+    from astropy.io.fits.card import Undefined
     from astropy.io.fits.verify import VerifyError
 
     try:
-        return Card.fromstring(card.encode("ascii")).value
+        value = Card.fromstring(card.encode("ascii")).value
     except (VerifyError, ValueError) as error:
         raise BadRaw(
             Reason.BAD_VALUE, f"header key {key} cannot be parsed: {card.strip()!r}", key=key, seen=card[8:].strip()
         ) from error
+    return None if isinstance(value, Undefined) else value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from .files import read_headers, same_content
 from .reasons import BadRaw, Reason
 from .registry import Repository
 from .report import IngestReport, Quarantined
+from .several import detector_headers
 from .translate import Translators, identify
 from .write import TRANSFERS, Writer
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH", "ingest"]
 
 BATCH = 1000
-"""Files handled, and committed, at a time: memory stays flat, and an interruption loses no more than this."""
+"""Raws handled, and committed, at a time: memory stays flat, and an interruption loses no more than this."""
 
 
 def ingest(
@@ -67,7 +68,7 @@ def ingest(
     fail_fast : `bool`, optional
         Raise at the first refused file; its batch is not written.
     batch : `int`, optional
-        Files at a time.
+        Raws at a time; more, if the last file holds several.
     progress : `~collections.abc.Callable`, optional
         Told what has been done.
 
@@ -91,10 +92,15 @@ def ingest(
     session = _Session(butler, transfer, run, translators, on_exists == "fail", fail_fast)
     start = time.perf_counter()
     finder = Finder(locations)
-    for paths in itertools.batched(finder, batch):
-        session.handle(paths)
-        if progress is not None:
-            progress(f"{session.report.found} files")
+    for path in finder:
+        session.take(path)
+        if session.pending >= batch:
+            session.flush()
+            if progress is not None:
+                progress(f"{session.report.found} files")
+    session.flush()
+    if progress is not None:
+        progress(f"{session.report.found} files")
     return session.finish(finder.ignored, time.perf_counter() - start)
 
 
@@ -120,24 +126,36 @@ class _Session:
         self._writer = Writer(self._repository, transfer, self._refuse)
         # Which detectors of an exposure were met: one bit each, so that 45,000 raws take kilobytes.
         self._met: dict[tuple[str, int], int] = {}
+        self.pending = 0
+        self._raws: list[RawFile] = []
+        self._spoilt: set[str] = set()  # files of which some raw was refused: they are not moved away
 
-    def handle(self, paths: Sequence[str | ResourcePath | Missing]) -> None:
-        """Ingest one batch."""
-        raws = []
-        for path in paths:
-            if isinstance(path, Missing):
-                self._quarantine(Quarantined.of(path.path, path.error))
-                continue
-            self.report.found += 1
-            try:
-                raws.append(self._read(path))
-            except BadRaw as error:
-                self._quarantine(Quarantined.of(path, error))
-        resolved = self._exposures.resolve(raws)
+    def take(self, path: str | ResourcePath | Missing) -> None:
+        """Read the headers of one file; it waits until `flush` for being ingested."""
+        self.pending += 1
+        if isinstance(path, Missing):
+            self._quarantine(Quarantined.of(path.path, path.error))
+            return
+        self.report.found += 1
+        try:
+            raws = self._read(path)
+        except BadRaw as error:
+            self._quarantine(Quarantined.of(path, error))
+        else:
+            self._raws += raws
+            self.pending += max(len(raws) - 1, 0)
+
+    def flush(self) -> None:
+        """Ingest what was taken."""
+        resolved = self._exposures.resolve(self._raws)
         good = [item for item in resolved if self._detector_is_good(*item)]
-        for raw, exposure in self._writer.write(self._new(good)):
+        for _, exposure in self._writer.write(self._new(good)):
             self.report.count(exposure.instrument.name, "ingested")
-            del raw
+        for path in dict.fromkeys(raw.path for raw in self._raws):
+            if str(path) not in self._spoilt:
+                self._writer.finish_move(path)
+        self._raws, self.pending = [], 0
+        self._spoilt.clear()
 
     def finish(self, ignored: int, seconds: float) -> IngestReport:
         """Return the report; an error if there was nothing to look at."""
@@ -152,15 +170,28 @@ class _Session:
             raise HarnessError(f"nothing to ingest: {why}", code="nothing-to-ingest")
         return report
 
-    def _read(self, path: str | ResourcePath) -> RawFile:
+    def _read(self, path: str | ResourcePath) -> list[RawFile]:
+        """Return the raws of a file that are good so far; one that is bad stops no other one of its file."""
         headers, size = read_headers(path)
-        header = headers[0]
-        translator = self._translators.choose(header, str(path))
-        self._translators.correct(translator, header)
-        raw = RawFile(path, size, header, translator, identify(translator, header))
-        self._check_structure(raw, headers)
-        self._check_content(raw)
-        return raw
+        translator = self._translators.choose(headers[0], str(path))
+        raws: list[RawFile] = []
+        errors: list[BadRaw] = []
+        for header in detector_headers(translator, headers[0], path):
+            try:
+                self._translators.correct(translator, header)
+                raw = RawFile(path, size, header, translator, identify(translator, header))
+                self._check_structure(raw, headers)
+                if not raws:  # one look at the content tells of the whole file
+                    self._check_content(raw)
+            except BadRaw as error:
+                errors.append(error)
+            else:
+                raws.append(raw)
+        if not raws and len({(e.reason, str(e)) for e in errors}) == 1:
+            raise errors[0]
+        for error in errors:
+            self._quarantine(Quarantined.of(path, error))
+        return raws
 
     def _check_structure(self, raw: RawFile, headers: Sequence[RawHeader]) -> None:
         """Refuse files whose HDUs are not those of their detector, if the instrument's formatter can tell.
@@ -214,6 +245,7 @@ class _Session:
 
     def _quarantine(self, entry: Quarantined) -> None:
         self.report.quarantined.append(entry)
+        self._spoilt.add(entry.path)
         if self._fail_fast:
             raise HarnessError(str(entry), code=str(entry.reason))
 
@@ -268,6 +300,7 @@ class _Session:
                 for (number, detector), ref in self._repository.raws(instrument, sorted(ids)).items():
                     known[instrument.name, number, detector] = ref
         artifacts = self._repository.artifacts(known.values()) if known else {}
+        same = cache(same_content)  # once for each file, however many raws it holds
         new = []
         for raw, exposure in items:
             ref = known.get((raw.frame.instrument, raw.frame.exposure, raw.frame.detector))
@@ -275,9 +308,8 @@ class _Session:
                 new.append((raw, exposure))
                 continue
             try:
-                if self._is_stored(raw, exposure, ref, artifacts.get(ref)):
+                if self._is_stored(raw, exposure, ref, artifacts.get(ref), same):
                     self.report.count(exposure.instrument.name, "skipped")
-                    self._writer.finish_move(raw)
                 else:
                     new.append((raw, exposure))
             except BadRaw as error:
@@ -285,7 +317,12 @@ class _Session:
         return new
 
     def _is_stored(
-        self, raw: RawFile, exposure: Exposure, ref: DatasetRef, artifact: str | ResourcePath | None
+        self,
+        raw: RawFile,
+        exposure: Exposure,
+        ref: DatasetRef,
+        artifact: str | ResourcePath | None,
+        equal: Callable[[str | ResourcePath, str | ResourcePath], bool],
     ) -> bool:
         """Say whether a recorded raw is stored, after proving that it is this file; refuse another one."""
         if artifact is None:  # known to the registry only: its file was pruned and may be brought back
@@ -297,7 +334,7 @@ class _Session:
                 )
             return False
         try:
-            same = same_content(artifact, raw.path)
+            same = equal(artifact, raw.path)
         except BadRaw as error:
             raise BadRaw(
                 Reason.ARTIFACT_MISSING, f"the repository has this raw, but its file {artifact} {error}", seen=artifact

@@ -14,6 +14,7 @@ from .reasons import BadRaw, Reason
 
 if TYPE_CHECKING:
     from lsst.daf.butler import DatasetRef, FileDataset
+    from lsst.resources import ResourcePath
 
     from .registry import Repository
 
@@ -47,12 +48,12 @@ class Writer:
         self._root = _local_root(self._butler)
 
     def write(self, items: Sequence[Item]) -> list[Item]:
-        """Write a batch; if that fails, smaller ones, so that one bad file stops nothing else.
+        """Write a batch; if that fails, smaller ones, so that one bad file stops nothing else. No file is split.
 
         Parameters
         ----------
         items : `~collections.abc.Sequence`
-            Files with their exposures, none of them in the repository.
+            Raws with their exposures, none of them in the repository.
 
         Returns
         -------
@@ -66,65 +67,82 @@ class Writer:
         """
         if not items:
             return []
+        self._register(items)
+        files: dict[str | ResourcePath, list[Item]] = {}
+        for item in items:
+            files.setdefault(item[0].path, []).append(item)
+        return self._write_files(list(files.values()))
+
+    def _write_files(self, files: Sequence[Sequence[Item]]) -> list[Item]:
+        """Write files, each with all of its raws."""
         from lsst.daf.butler.registry import ConflictingDefinitionError
         from sqlalchemy.exc import DatabaseError
 
-        self._register(items)
         try:
-            self._write_all(items)
+            self._write_all(files)
         except (OSError, RuntimeError, ValueError, ConflictingDefinitionError, DatabaseError) as error:
             self._raise_if_general(error)
-            if len(items) == 1:
-                self._refuse(items[0][0], BadRaw(Reason.TRANSFER, f"{type(error).__name__}: {error}"))
+            if len(files) == 1:
+                for raw, _ in files[0]:
+                    self._refuse(raw, BadRaw(Reason.TRANSFER, f"{type(error).__name__}: {error}"))
                 return []
-            half = len(items) // 2
-            return self.write(items[:half]) + self.write(items[half:])
-        for _, exposure in items:
+            half = len(files) // 2
+            return self._write_files(files[:half]) + self._write_files(files[half:])
+        written = [item for file in files for item in file]
+        for _, exposure in written:
             exposure.registered = True
-        for raw, _ in items:
-            self.finish_move(raw)
-        return list(items)
+        return written
 
-    def _write_all(self, items: Sequence[Item]) -> None:
+    def _write_all(self, files: Sequence[Sequence[Item]]) -> None:
         registry = self._butler.registry
-        new = {id(e): e for _, e in items if not e.registered}
+        new = {id(e): e for file in files for _, e in file if not e.registered}
         with self._butler.transaction():
             for exposure in new.values():
                 # sync rather than insert: a record that another process has just made is compared, not kept blindly
                 for element, fields in exposure.records.items():
                     registry.syncDimensionData(element, dict(fields))
-            for transfer, batch in self._batches(items).items():
+            for transfer, batch in self._batches(files).items():
                 self._butler.ingest(
-                    *(self._dataset(raw, exposure) for raw, exposure in batch),
+                    *(self._dataset(file) for file in batch),
                     transfer=None if transfer == "none" else transfer,
                 )
 
-    def _batches(self, items: Sequence[Item]) -> dict[str, list[Item]]:
+    def _batches(self, files: Sequence[Sequence[Item]]) -> dict[str, list[Sequence[Item]]]:
         """Split by the way to transfer.
 
         A move is a link or copy now and a removal of the source after the commit: a process that is killed
         in between leaves the file in both places, never in neither.
         """
         if self._transfer != "move":
-            return {self._transfer: list(items)}
-        batches: dict[str, list[Item]] = {}
+            return {self._transfer: list(files)}
+        batches: dict[str, list[Sequence[Item]]] = {}
         device = None if self._root is None else self._root.stat().st_dev
-        for item in items:
-            path = item[0].path
+        for file in files:
+            path = file[0][0].path
             near = isinstance(path, str) and device is not None and Path(path).stat().st_dev == device
-            batches.setdefault("hardlink" if near else "copy", []).append(item)
+            batches.setdefault("hardlink" if near else "copy", []).append(file)
         return batches
 
-    def _dataset(self, raw: RawFile, exposure: Exposure) -> FileDataset:
-        from lsst.daf.butler import DataCoordinate, DatasetIdGenEnum, DatasetRef, FileDataset
+    def _dataset(self, file: Sequence[Item]) -> FileDataset:
+        from lsst.daf.butler import FileDataset
         from lsst.resources import ResourcePath
+
+        raw, exposure = file[0]
+        refs = [self.expected_ref(*item) for item in file]
+        # made once here, rather than three times by the datastore
+        path = ResourcePath(raw.path, forceAbsolute=False, forceDirectory=False)
+        return FileDataset(path, refs, formatter=exposure.instrument.instrument.getRawFormatter(refs[0].dataId))
+
+    def expected_ref(self, raw: RawFile, exposure: Exposure) -> DatasetRef:
+        """Return the dataset that a raw becomes."""
+        from lsst.daf.butler import DataCoordinate, DatasetIdGenEnum, DatasetRef
 
         instrument = exposure.instrument
         dimensions = instrument.dataset_type.dimensions
         identity = raw.data_id
         # "standardize" would do the same at ten times the cost
         coordinate = DataCoordinate.from_required_values(dimensions, tuple(identity[d] for d in dimensions.required))
-        ref = DatasetRef(
+        return DatasetRef(
             instrument.dataset_type,
             coordinate,
             run=instrument.run,
@@ -132,13 +150,6 @@ class Writer:
             id_generation_mode=DatasetIdGenEnum.DATAID_TYPE_RUN,
             conform=False,
         )
-        # made once here, rather than three times by the datastore
-        path = ResourcePath(raw.path, forceAbsolute=False, forceDirectory=False)
-        return FileDataset(path, ref, formatter=instrument.instrument.getRawFormatter(coordinate))
-
-    def expected_ref(self, raw: RawFile, exposure: Exposure) -> DatasetRef:
-        """Return the dataset that a file becomes."""
-        return self._dataset(raw, exposure).refs[0]
 
     def _register(self, items: Sequence[Item]) -> None:
         """Register dataset types and RUN collections when a first file goes there."""
@@ -164,19 +175,19 @@ class Writer:
                 f"the repository's datastore cannot do transfer {self._transfer!r}: {error}", code="transfer"
             ) from error
 
-    def finish_move(self, raw: RawFile) -> None:
-        """Remove the source of a file that is safely in the repository, if it was to be moved there.
+    def finish_move(self, path: str | ResourcePath) -> None:
+        """Remove a file all of whose raws are safely in the repository, if it was to be moved there.
 
         A source within the repository's own folder stays: it may be the very artifact.
         """
         if self._transfer != "move":
             return
-        if isinstance(raw.path, str):
-            path = Path(raw.path)
-            if self._root is None or not path.resolve().is_relative_to(self._root.resolve()):
-                path.unlink(missing_ok=True)
+        if isinstance(path, str):
+            source = Path(path)
+            if self._root is None or not source.resolve().is_relative_to(self._root.resolve()):
+                source.unlink(missing_ok=True)
         else:
-            raw.path.remove()
+            path.remove()
 
 
 def _local_root(butler: Any) -> Path | None:

@@ -10,10 +10,11 @@ import numpy as np
 from lsst.pex.config import RangeField
 from lsst.pipe.base import PipelineTaskConfig, PipelineTaskConnections, connectionTypes
 
+from ...errors import HarnessError
 from .. import names
 from ..signature import read_noise_image
 from .combination import CombineConfig, CombineTask
-from .isr import INHERITED, SECONDS
+from .isr import EXPOSURE, INHERITED, SECONDS
 from .stack import Combined, combine, mean_response
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class CpDarkCombineConnections(PipelineTaskConnections, dimensions=_DETECTOR):
 class CpDarkCombineConfig(PipelineTaskConfig, CombineConfig, pipelineConnections=CpDarkCombineConnections):
     """Configuration of `CpDarkCombineTask`."""
 
-    minSeconds = RangeField[float](doc="Shortest dark that is of use (seconds).", default=1.0, min=0.0)
+    minSeconds = RangeField[float](doc="Shortest dark that is of use (seconds).", default=1.0, min=0.001)
 
 
 class CpDarkCombineTask(CombineTask):
@@ -112,21 +113,23 @@ class CpDarkCombineTask(CombineTask):
     config: CpDarkCombineConfig
 
     def combined(self, exposures: Sequence[Image], camera: Camera, detector: int) -> Combined:
-        """Average what gathers in a second; exposures that are too short are left out."""
+        """Average what gathers in a second."""
         _, noise = read_noise_image(camera[detector])
-        least = self.config.minSeconds
-        used = [(e.array, float(e.metadata[SECONDS])) for e in exposures if _long(e, least)]
-        rates = [electrons / np.float32(seconds) for electrons, seconds in used]
-        rate = np.maximum(np.median(np.stack(rates), axis=0), 0.0) if rates else np.float32(0.0)
-        sigmas = [np.sqrt(noise**2 + rate * np.float32(seconds)) / np.float32(seconds) for _, seconds in used]
-        result = combine(rates, sigmas, [seconds for _, seconds in used], clip=self.config.clip)
+        lengths = [float(e.metadata[SECONDS]) for e in exposures]
+        for exposure, seconds in zip(exposures, lengths, strict=True):
+            if not seconds >= self.config.minSeconds:
+                raise HarnessError(
+                    f"exposure {exposure.metadata[EXPOSURE]} is no dark: it lasted {seconds:g} s",
+                    remedy="leave the exposure out of the data query",
+                    code="dark-short",
+                )
+        rates = [e.array / np.float32(t) for e, t in zip(exposures, lengths, strict=True)]
+        rate = np.maximum(np.median(np.stack(rates), axis=0), np.float32(0))
+        sigmas = [(np.sqrt(noise**2 + rate * np.float32(t)) / np.float32(t)).astype(np.float32) for t in lengths]
+        result = combine(rates, sigmas, lengths, clip=self.config.clip)
         # The bias is the same in all of them.
-        inherited = [float(e.metadata[INHERITED]) / float(e.metadata[SECONDS]) for e in exposures if _long(e, least)]
+        inherited = [float(e.metadata[INHERITED]) / t for e, t in zip(exposures, lengths, strict=True)]
         return dataclasses.replace(result, noise=float(np.hypot(result.noise, np.mean(inherited))))
-
-
-def _long(exposure: Image, least: float) -> bool:
-    return float(exposure.metadata[SECONDS]) >= least
 
 
 class CpFlatCombineConnections(PipelineTaskConnections, dimensions=(*_DETECTOR, "physical_filter")):

@@ -101,9 +101,31 @@ def not_importable() -> object:
     raise ModuleNotFoundError("No module named 'lsst.obs'")
 
 
+class Nameless(Check):
+    """A check whose name is computed, and cannot be."""
+
+    @property
+    def id(self) -> str:
+        raise LookupError("no name today")
+
+    @id.setter
+    def id(self, value: str) -> None:
+        pass
+
+
+def lazy() -> object:
+    @hookimpl
+    def harness_checks():
+        check = object.__new__(Nameless)
+        return [sound_check("time.other"), check]
+
+    return plugin(harness_checks=harness_checks)
+
+
 @pytest.mark.parametrize(
     ("load", "reason"),
     [
+        (lazy, "harness_checks gave a Check without a name: LookupError: no name today"),
         (not_importable, "cannot be imported: ModuleNotFoundError: No module named 'lsst.obs'"),
         (misspelt, "no such hook: unknown hook 'harness_cheks' (did you mean 'harness_checks'?)"),
         (unmarked, "harness_checks is not marked with @hookimpl"),
@@ -218,6 +240,78 @@ def test_installed_and_broken(broken_distribution) -> None:
     rows = {line.split("\t")[0]: line.split("\t")[3] for line in done.stdout.splitlines()}
     assert rows["builtin"] == rows["hsc"] == "ok"
     assert rows["third_a"] == rows["third_b"] == "quarantined"
+
+
+def distribution(folder: Path, name: str, entry: str, code: str) -> None:
+    """Lay out an installed distribution with one plugin."""
+    module = name.replace("-", "_")
+    (folder / f"{module}.py").write_text(code)
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[gen3_harness]\n{entry} = {module}\n")
+
+
+KIT = """
+from pathlib import Path
+from harness.hookspecs import hookimpl
+from harness.instrument.kit import InstrumentKit
+from lsst.pipe.base import Instrument
+
+class Wrong(Instrument):
+    @classmethod
+    def getName(cls):
+        raise RuntimeError("not known yet")
+
+@hookimpl
+def harness_instruments():
+    return [InstrumentKit(Wrong, None, None, frozenset())]
+"""
+DATASETS = """
+from pathlib import Path
+from harness.hookspecs import hookimpl
+
+@hookimpl
+def harness_datasets():
+    return [Path(__file__).parent / "torn"]
+"""
+
+
+def test_broken_third_parties_break_nothing_else(tmp_path: Path) -> None:
+    """A kit without a name, a manifest with a mistake, and the name of another plugin: each named, HSC goes on."""
+    distribution(tmp_path, "third-kit", "third_kit", KIT)
+    distribution(tmp_path, "third-data", "third_data", DATASETS)
+    distribution(tmp_path, "third-twin", "hsc", "raise RuntimeError('must not even be imported')")
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "manifest.toml").write_text('name = "torn"\n')
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "HARNESS_WORK": str(tmp_path / "work")}
+    done = harness(environment, "plugins")
+    assert done.returncode == 1
+    reasons = dict(line.split(": ", 1) for line in done.stderr.splitlines())
+    assert reasons["third_kit (third-kit 1.0)"] == (
+        "harness_instruments gave a InstrumentKit without a name: RuntimeError: not known yet"
+    )
+    assert reasons["third_data (third-data 1.0)"].startswith(f"manifest {tmp_path}/torn/manifest.toml has mistakes: ")
+    assert reasons["hsc (third-twin 1.0)"] == (
+        "the name 'hsc' is that of a plugin of gen3-harness-hsc: uninstall one of them"
+    )
+    rows = [line.split("\t")[:4] for line in done.stdout.splitlines()]
+    assert ["hsc", "gen3-harness-hsc", "0.1.0", "ok"] in rows
+    assert ["hsc", "third-twin", "1.0", "quarantined"] in rows
+
+    done = harness(environment, "datasets")
+    assert done.returncode == 0
+    assert "ci_hsc\tHSC" in done.stdout
+    assert "torn" not in done.stdout
+    assert "third_data (third-data 1.0) is quarantined: manifest" in done.stderr
+
+    done = harness(environment, "run", "HSC", "--until", "register")
+    assert done.returncode == 3, "all that was run passed, but something could not be asked"
+    assert "third_kit" in done.stdout
+    assert "register" in done.stdout
+    done = harness(environment, "run", "torn")
+    assert done.returncode == 2
+    assert "torn/manifest.toml has mistakes" in done.stderr
 
 
 def test_tracing_shows_every_call(broken_distribution) -> None:

@@ -84,14 +84,18 @@ def find_dataset(plugins: Plugins, name: str) -> Dataset:
         try:
             plugins.find("instrument", name)
         except HarnessError as error:
-            raise nearest("instrument or dataset", name, [*instruments, *folders]) from error
+            unknown = nearest("instrument or dataset", name, [*instruments, *folders])
+            unknown.remedy += f"; quarantined: {_broken(plugins)}" if plugins.quarantined else ""
+            raise unknown from error
     for dataset in all_datasets(plugins).values():
         if dataset.instrument == name:
             return dataset
-    broken = "; ".join(f"{s.name}: {s.reason}" for s in plugins.quarantined)
-    raise HarnessError(
-        f"no dataset for instrument {name!r}", remedy=broken or "see 'harness datasets'", code="no-dataset"
-    )
+    remedy = _broken(plugins) or "see 'harness datasets'"
+    raise HarnessError(f"no dataset for instrument {name!r}", remedy=remedy, code="no-dataset")
+
+
+def _broken(plugins: Plugins) -> str:
+    return "; ".join(f"{s.name} ({s.distribution}): {s.reason}" for s in plugins.quarantined)
 
 
 def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

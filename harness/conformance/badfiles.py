@@ -17,6 +17,7 @@ from .requirement import equal, requirement, that
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
 
+    from ..bootstrap.ingest import Quarantined
     from .subject import RawFile, Subject
 
 __all__ = ["BadFiles"]
@@ -25,8 +26,8 @@ Spoil = Callable[["Subject", Path], None]
 
 
 def _truncated(_: Subject, path: Path) -> None:
-    # In the middle, and between two blocks: without its last HDU, cut where that begins, a file may well be whole.
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 | 1])
+    # Within the data of some HDU: without its last HDU, cut where that begins, a file may well be whole.
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3 | 1])
 
 
 def _half_a_header(_: Subject, path: Path) -> None:
@@ -69,16 +70,16 @@ def _negative_time(subject: Subject, path: Path) -> None:
     _edit(path, numbers)
 
 
-def _missing_amplifier(_: Subject, path: Path) -> None:
-    """Take away the last image extension or, of a single image, its last columns."""
+def _missing_amplifier(subject: Subject, path: Path) -> None:
+    """Take away the last image extension or, if a detector may be one image, the last columns of it."""
     from astropy.io import fits
 
     with fits.open(path, memmap=False) as hdus:
         images = [i for i, h in enumerate(hdus) if h.is_image and h.data is not None]
-        if len(images) > 1:
+        if len(images) > 1 and subject.kit.write_exposure is None:
             kept = [h for i, h in enumerate(hdus) if i != images[-1]]
         else:
-            hdu = hdus[images[0]]
+            hdu = hdus[images[-1]]
             hdu.data = hdu.data[:, : hdu.data.shape[1] // 2].copy()
             kept = list(hdus)
         fits.HDUList(kept).writeto(path.with_suffix(".new"))
@@ -121,7 +122,8 @@ class BadFiles:
         path = _copy(subject, bad)
         _missing_amplifier(subject, path)
         kinds = frozenset({Reason.STRUCTURE})
-        _refused(subject, subject.scratch, "missing amplifier", path, [good.path], kinds)
+        others = subject.number_in(bad.path) - 1
+        _refused(subject, subject.scratch, "missing amplifier", path, [good.path], kinds, others)
 
     @requirement(after=(Ingests.test_every_raw_is_ingested,))
     def test_second_file_of_a_raw_is_refused(self, subject: Subject) -> None:
@@ -131,7 +133,8 @@ class BadFiles:
         run = f"{subject.name}/conformance/duplicate"
         report = subject.ingest(subject.scratch, [bad.path, good.path, copy], run=run)
         seen = [(q.path, q.reason) for q in report.quarantined]
-        equal("files refused of two of one data ID", seen, [(str(copy), Reason.DUPLICATE)])
+        expected = [(str(copy), Reason.DUPLICATE)] * subject.number_in(bad.path)
+        equal("files refused of two of one data ID", seen, expected)
 
     @requirement(after=(Ingests.test_every_raw_is_ingested,))
     def test_unknown_filter_is_refused(self, subject: Subject) -> None:
@@ -166,23 +169,35 @@ def _copy(subject: Subject, raw: RawFile) -> Path:
 
 
 def _refused(
-    subject: Subject, butler: Butler, kind: str, bad: Path | list[Path], good: list[Path], reasons: frozenset[Reason]
+    subject: Subject,
+    butler: Butler,
+    kind: str,
+    bad: Path | list[Path],
+    good: list[Path],
+    reasons: frozenset[Reason],
+    others: int = 0,
 ) -> None:
-    """Ingest bad files and good ones; the bad ones must be refused for one of the reasons."""
-    paths = [bad] if isinstance(bad, Path) else bad
+    """Ingest bad files and good ones; the bad ones must be refused for one of the reasons.
+
+    Except for some raws in the same files: ``others`` is their number.
+    """
+    paths = [bad] if isinstance(bad, Path) else list(dict.fromkeys(bad))
     run = f"{subject.name}/conformance/{kind.replace(' ', '-')}"
     good = [p for p in good if p not in paths and not p.samefile(subject.raws[0].path)]
     report = subject.ingest(butler, [*paths, *good], run=run)
-    refused = {q.path: q for q in report.quarantined}
+    refused: dict[str, list[Quarantined]] = {}
+    for entry in report.quarantined:
+        refused.setdefault(entry.path, []).append(entry)
     for path in paths:
-        entry = refused.pop(str(path), None)
-        that(entry is not None, f"{path.name} ({kind})", "ingested", "to be refused")
-        if entry is not None:
+        entries = refused.pop(str(path), [])
+        that(entries, f"{path.name} ({kind})", "ingested", "to be refused")
+        for entry in entries:
             seen = f"{entry.reason}: {entry.message}"
             that(entry.reason in reasons, f"reason of {path.name} ({kind})", seen, " or ".join(sorted(reasons)))
             that(entry.message and "\n" not in entry.message, f"message of {path.name}", entry.message, "one line")
-    equal(f"good files refused beside it ({kind})", [str(q) for q in refused.values()], [])
-    equal(f"good files ingested beside it ({kind})", report.ingested, len(good))
+    beside = [str(entry) for entries in refused.values() for entry in entries]
+    equal(f"good files refused beside it ({kind})", beside, [])
+    equal(f"good raws ingested beside it ({kind})", report.ingested, subject.number_in(*good) + others)
 
 
 def _register_without(subject: Subject, butler: Butler, element: str, key: Any) -> None:

@@ -82,8 +82,7 @@ def _foreign(plugins: Plugins, own: str) -> Iterator[tuple[str, Mapping[str, Any
                 try:
                     other = Subject(kit, choose_dataset(plugins, name), Path(folder), plugins)
                     observation = other.dataset.observations[0]
-                    raw = other.write(Path(folder), observation, observation.detectors[0])
-                    _of_others[name] = read(raw.path)
+                    _of_others[name] = read(other.write(Path(folder), observation)[0].path)
                 except Exception:  # a kit that cannot write a raw fails its own tests, not this instrument's
                     _of_others[name] = None
         header = _of_others[name]

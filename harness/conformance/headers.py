@@ -159,6 +159,6 @@ def _same(one: Any, two: Any) -> bool:
         return bool(one.separation(two).arcsec < 1e-6)
     if type(one).__name__ == "EarthLocation":
         return bool((one == two).all()) if hasattr(one == two, "all") else bool(one == two)
-    if isinstance(one, float) and one != one:
-        return two != two
+    if (isinstance(one, float) or hasattr(one, "to_value")) and one != one:  # the angle of no rotation is not a number
+        return bool(two != two)
     return bool(one == two)

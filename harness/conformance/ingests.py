@@ -70,8 +70,11 @@ class Ingests:
         path = Path(shutil.copy2(raw.path, folder))
         report = subject.ingest(butler, [path], transfer=transfer, run=run)
         equal(f"files refused with transfer {transfer}", [str(q) for q in report.quarantined], [])
-        (ref,) = subject.raw_refs(butler, run).values()
-        artifact = Path(butler.getURI(ref).ospath)
+        refs = subject.raw_refs(butler, run).values()
+        equal(f"raws of {path.name} after {transfer}", len(refs), subject.number_in(raw.path))
+        artifacts = {Path(butler.getURI(ref).ospath) for ref in refs}
+        equal(f"artifacts of {path.name} after {transfer}", len(artifacts), 1)
+        (artifact,) = artifacts
         equal(f"bytes of {artifact.name} after {transfer}", artifact.read_bytes() == raw.path.read_bytes(), True)
         equal(f"source is there after {transfer}", path.exists(), transfer != "move")
         equal(f"artifact of {transfer} is the source itself", artifact == path, transfer in WITHIN)

@@ -154,33 +154,28 @@ class Subject:
     def raws(self) -> tuple[RawFile, ...]:
         """The raw files, exposure by exposure; not to be changed."""
         folder = self.folder("raws")
-        return tuple(
-            self.write(folder, observation, detector)
-            for observation in self.dataset.observations
-            for detector in observation.detectors
-        )
+        return tuple(raw for observation in self.dataset.observations for raw in self.write(folder, observation))
 
-    def write(self, folder: Path, observation: Observation, detector: int) -> RawFile:
-        """Let the kit write one raw file.
+    def write(self, folder: Path, observation: Observation) -> list[RawFile]:
+        """Let the kit write the raws of an exposure.
 
         Raises
         ------
         HarnessError
             If the kit cannot.
         """
-        item = self.camera[detector]
-        if Capability.IMAGES in self.kit.capabilities and self.kit.write_raw is not None:
-            pixels = pattern(item, observation.exposure)
-            path = self.kit.write_raw(folder, observation, item, pixels, self.dataset.scale)
-            return RawFile(path, observation, item, pixels)
-        if self.kit.simulate_raw is not None:
-            path = self.kit.simulate_raw(folder, self.dataset, observation, item)
-            return RawFile(path, observation, item, {})
-        raise HarnessError(
-            f"the kit of {self.name} cannot write raw files",
-            remedy="give it write_raw (with the capability 'images') or simulate_raw",
-            code="no-writer",
-        )
+        items = [self.camera[d] for d in observation.detectors]
+        simulate_raw = self.kit.simulate_raw
+        if self.kit.writes_images or simulate_raw is None:
+            pixels = [pattern(item, observation.exposure) for item in items]
+            given = zip(items, pixels, strict=True)
+            paths = self.kit.write_raws(folder, observation, given, self.dataset.scale)
+            return [RawFile(path, observation, *raw) for path, *raw in zip(paths, items, pixels, strict=True)]
+        return [RawFile(simulate_raw(folder, self.dataset, observation, item), observation, item, {}) for item in items]
+
+    def number_in(self, *paths: Path) -> int:
+        """Return how many raws some files hold."""
+        return sum(raw.path in paths for raw in self.raws)
 
     @property
     def firsts(self) -> Iterator[RawFile]:
@@ -192,16 +187,17 @@ class Subject:
 
     def header(self, raw: RawFile) -> Header:
         """Return the header of a raw file as it is translated: with corrections; a new copy each time."""
-        if raw.path not in self._headers:
+        key = raw.path, raw.detector.id
+        if key not in self._headers:
             from astro_metadata_translator import fix_header
 
-            header = read(raw.path)
+            header = read(raw.path, self.kit.translator, raw.detector.id)
             fix_header(header, translator_class=self.kit.translator, filename=str(raw.path))
-            self._headers[raw.path] = header
-        return dict(self._headers[raw.path])
+            self._headers[key] = header
+        return dict(self._headers[key])
 
     @cached_property
-    def _headers(self) -> dict[Path, Header]:
+    def _headers(self) -> dict[tuple[Path, int], Header]:
         return {}
 
     def translator(self, raw: RawFile) -> MetadataTranslator:
@@ -210,16 +206,17 @@ class Subject:
 
     def info(self, raw: RawFile) -> ObservationInfo:
         """Return the translated header of a raw file."""
-        if raw.path not in self._infos:
+        key = raw.path, raw.detector.id
+        if key not in self._infos:
             from astro_metadata_translator import ObservationInfo
 
-            self._infos[raw.path] = ObservationInfo(
+            self._infos[key] = ObservationInfo(
                 self.header(raw), filename=str(raw.path), translator_class=self.kit.translator, quiet=True
             )
-        return self._infos[raw.path]
+        return self._infos[key]
 
     @cached_property
-    def _infos(self) -> dict[Path, Any]:
+    def _infos(self) -> dict[tuple[Path, int], Any]:
         return {}
 
     # --- repositories ----------------------------------------------------------------------------
@@ -318,9 +315,9 @@ class Subject:
         }
         simulator = Simulator(self.dataset, self.kit, Sources.from_table(columns))
         exposed = simulator.expose(observation, detector.id)
-        assert self.kit.write_raw is not None  # an instrument with images has it
-        folder = self.folder("star")
-        return ra, dec, self.kit.write_raw(folder, observation, detector, exposed.pixels, self.dataset.scale)
+        raws = [(detector, exposed.pixels)]
+        (path,) = self.kit.write_raws(self.folder("star"), observation, raws, self.dataset.scale)
+        return ra, dec, path
 
     @cached_property
     def runner(self) -> Runner:
@@ -357,8 +354,31 @@ class Subject:
         return {(r.dataId["exposure"], r.dataId["detector"]): r for r in refs}
 
 
-def read(path: Path) -> Header:
-    """Return the header of a raw file as ingest reads it, without corrections."""
-    from ..bootstrap.ingest.files import read_headers
+def read(path: Path, translator: type[MetadataTranslator] | None = None, detector: int | None = None) -> Header:
+    """Return the header of a raw file as ingest reads it, without corrections.
 
-    return dict(read_headers(str(path))[0][0])
+    Parameters
+    ----------
+    path : `~pathlib.Path`
+        The file.
+    translator : `type` [`astro_metadata_translator.MetadataTranslator`], optional
+        Its translator, which knows the headers of a file that holds several detectors; the primary one by default.
+    detector : `int`, optional
+        Which of these to return.
+    """
+    from ..bootstrap.ingest.files import read_headers
+    from ..bootstrap.ingest.reasons import BadRaw
+    from ..bootstrap.ingest.several import detector_headers
+    from ..bootstrap.ingest.translate import identify
+
+    (primary, *_), _ = read_headers(str(path))
+    headers = [primary] if translator is None else detector_headers(translator, primary, str(path))
+    if translator is not None and len(headers) > 1:
+        for header in headers:
+            try:
+                number = identify(translator, header.copy()).detector
+            except BadRaw:  # ingest refuses it, and says so
+                continue
+            if number == detector:
+                return dict(header)
+    return dict(headers[0])

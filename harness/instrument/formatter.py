@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from lsst.daf.butler import FormatterV2
 
 from ..errors import HarnessError
 from .assembly import raw_mosaic
-from .headers import Header, read_header
+from .headers import Header, header_values, merged_header, read_header
 from .lsst_detector import lsst_detector, sky_projection
 from .pointing import Pointing
 from .raw import Raw
@@ -20,6 +21,7 @@ from .structure import StructureProblem, image_hdu, structure_problems
 
 if TYPE_CHECKING:
     from astro_metadata_translator import MetadataTranslator, ObservationInfo
+    from astropy.io import fits
     from lsst.images import Image, SkyProjection
     from lsst.images.cameras import Detector
     from lsst.resources import ResourcePath
@@ -39,7 +41,9 @@ class RawFormatter(FormatterV2):
     of which only the first bytes of the file are read, remote or not.
 
     If the camera's amplifiers have HDUs of their own, the image is the mosaic of them that
-    `~harness.instrument.camera.Amplifier` describes.
+    `~harness.instrument.camera.Amplifier` describes. If a file holds several detectors, subclasses say by `hdus` which
+    of its HDUs are whose; the detector is then the one of the data ID, and its header the primary one with the keys of
+    its first HDU added, which win.
     """
 
     translator: ClassVar[type[MetadataTranslator]]
@@ -54,6 +58,24 @@ class RawFormatter(FormatterV2):
     def camera(cls, scale: int) -> Camera:
         """Return the camera with its pixels binned (`~harness.instrument.camera.Camera`)."""
         raise NotImplementedError
+
+    @classmethod
+    def hdus(cls, headers: Sequence[Mapping[str, Any]], detector: int) -> Sequence[int] | None:  # noqa: ARG003
+        """Return which HDUs of a file are those of a detector, for files that hold several.
+
+        Parameters
+        ----------
+        headers : `~collections.abc.Sequence` [`~collections.abc.Mapping`]
+            Headers of all HDUs.
+        detector : `int`
+            Id of the detector.
+
+        Returns
+        -------
+        hdus : `~collections.abc.Sequence` [`int`] or `None`
+            `None` if the file holds one detector: all HDUs are its own.
+        """
+        return None
 
     @classmethod
     def check_structure(cls, headers: Sequence[Mapping[str, Any]], detector: int) -> list[StructureProblem]:
@@ -71,7 +93,9 @@ class RawFormatter(FormatterV2):
         HarnessError
             If there is no such detector, or the camera cannot be binned as the file says it is.
         """
-        return structure_problems(headers, cls._geometry(_scale(headers[0]), detector))
+        own = cls.hdus(headers, detector)
+        telling = next((headers[i] for i in own or () if "SIMSCALE" in headers[i]), headers[0])
+        return structure_problems(headers, cls._geometry(_scale(telling), detector), own)
 
     @classmethod
     @lru_cache(maxsize=1024)
@@ -80,7 +104,7 @@ class RawFormatter(FormatterV2):
 
     def read_from_uri(self, uri: ResourcePath, component: str | None = None, expected_size: int = -1) -> Any:  # noqa: ARG002
         """Read a component from the header; leave what needs pixels to `read_from_local_file`."""
-        if component in (None, "image"):
+        if component in (None, "image") or self._holds_several():
             return NotImplemented
         return self._from_header(self._header(uri), str(uri), component)
 
@@ -112,14 +136,39 @@ class RawFormatter(FormatterV2):
                 return self._wcs(header, info)
         raise ValueError(f"raw data have no component {component!r}")
 
+    @classmethod
+    def _holds_several(cls) -> bool:
+        return cls.hdus.__func__ is not RawFormatter.hdus.__func__  # type: ignore[attr-defined]  # a bound method
+
     def _header(self, source: str | ResourcePath) -> Header:
         from astro_metadata_translator import fix_header
 
-        header = read_header(source)
+        header = self._detector_header(str(source)) if self._holds_several() else read_header(source)
         fix_header(header, translator_class=self.translator, filename=str(source))
         # The only key of a correction that depends on when the file is read: without it, reads are equal.
         header.pop(_FIX_DATE, None)
         return header
+
+    def _detector_header(self, path: str) -> Header:
+        """Read the header of the data ID's detector from a file that may hold several.
+
+        Raises
+        ------
+        HarnessError
+            If the file does not hold it, or a header cannot be read.
+        """
+        from astropy.io import fits
+
+        detector = int(self.data_id["detector"])
+        with _reading(path, "0"), fits.open(path, memmap=False) as opened:
+            headers = _all_headers(path, opened)
+            hdus = self.hdus(headers, detector)
+            if hdus is None:
+                return read_header(path)
+            if not hdus:
+                raise HarnessError(f"raw {path} does not hold detector {detector}", code="raw-structure")
+            primary = header_values(path, headers[0])
+            return merged_header(primary, header_values(path, headers[hdus[0]]))
 
     def _translate(self, header: Header, name: str) -> ObservationInfo:
         from astro_metadata_translator import ObservationInfo
@@ -133,22 +182,23 @@ class RawFormatter(FormatterV2):
         from lsst.images import Image
 
         with _reading(path, "0"), fits.open(path, memmap=False) as hdus:
-            headers = []
-            for i in range(len(hdus)):
-                with _reading(path, str(i)):
-                    headers.append(hdus[i].header)
-            if problems := structure_problems(headers, geometry):
+            headers = _all_headers(path, hdus)
+            own = self.hdus(headers, geometry.id)
+            if problems := structure_problems(headers, geometry, own):
                 raise HarnessError(
                     f"raw {path} is not one of detector {geometry.name}: {problems[0]}",
                     remedy=f"{len(problems) - 1} more problems" if len(problems) > 1 else "",
                     code="raw-structure",
                 )
             if not geometry.amplifiers[0].extension:
-                return Image(hdus[image_hdu(headers) or 0].data, unit=units.adu)
+                number = image_hdu(headers, own) or 0
+                with _reading(path, str(number)):
+                    return Image(hdus[number].data, unit=units.adu)
             pixels = {}
+            names = {str(headers[i].get("EXTNAME", "")).strip().upper(): i for i in own or range(1, len(headers))}
             for amplifier in geometry.amplifiers:
                 with _reading(path, amplifier.extension):
-                    pixels[amplifier.name] = hdus[amplifier.extension].data
+                    pixels[amplifier.name] = hdus[names[amplifier.extension.upper()]].data
             return Image(raw_mosaic(pixels, geometry), unit=units.adu)
 
     def _detector(self, header: Header, info: ObservationInfo) -> Detector:
@@ -156,7 +206,7 @@ class RawFormatter(FormatterV2):
 
     def _wcs(self, header: Header, info: ObservationInfo) -> SkyProjection[Any] | None:
         angle = info.boresight_rotation_angle if info.boresight_rotation_coord == "sky" else None
-        if info.tracking_radec is None or angle is None:
+        if info.tracking_radec is None or angle is None or not math.isfinite(angle.deg):
             return None
         camera = self.camera(_scale(header))
         pointing = Pointing(
@@ -166,6 +216,14 @@ class RawFormatter(FormatterV2):
             parity=camera.sky_parity,
         )
         return sky_projection(camera, int(info.detector_num), pointing, visit=info.exposure_id)
+
+
+def _all_headers(path: str, hdus: fits.HDUList) -> list[fits.Header]:
+    headers = []
+    for i in range(len(hdus)):
+        with _reading(path, str(i)):
+            headers.append(hdus[i].header)
+    return headers
 
 
 def _scale(header: Mapping[str, Any]) -> int:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import HarnessError
 
 if TYPE_CHECKING:
+    from astropy.io import fits
     from lsst.resources import ResourcePath
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "header_values", "merged_header", "read_header"]
 
 Header = dict[str, Any]
 _Read = Callable[[int], bytes]
@@ -61,6 +62,11 @@ def read_header(source: str | Path | ResourcePath) -> Header:
         return primary
     extension, end, _ = _next_header(name, data, end, read)
     _require(name, end + _data_length(extension), size)
+    return merged_header(primary, extension)
+
+
+def merged_header(primary: Header, extension: Header) -> Header:
+    """Return a primary header with the keys of an extension added, which win; those of its structure are left out."""
     return primary | {k: v for k, v in extension.items() if not _STRUCTURE.fullmatch(k)}
 
 
@@ -137,9 +143,28 @@ def _next_header(name: str, data: bytes, start: int, read: _Read) -> tuple[Heade
 def _parse(name: str, cards: list[str]) -> Header:
     from astropy.io import fits
 
+    return header_values(name, fits.Header.fromstring("".join(cards)))
+
+
+def header_values(name: str, parsed: fits.Header) -> Header:
+    """Return the values of a header that astropy has read, as `read_header` gives them.
+
+    Parameters
+    ----------
+    name : `str`
+        The file, for messages.
+    parsed : `astropy.io.fits.Header`
+        The header.
+
+    Raises
+    ------
+    HarnessError
+        If a card is not FITS (code ``not-fits``).
+    """
+    from astropy.io import fits
+
     header: Header = {}
     try:
-        parsed = fits.Header.fromstring("".join(cards))
         for key in dict.fromkeys(parsed):
             value = parsed[key]
             if key not in _COMMENTARY:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import HarnessError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from .dispersion import Disperser
     from .visits import VisitGrouping
 
-__all__ = ["Capability", "InstrumentKit", "RawSimulator", "RawWriter"]
+__all__ = ["Capability", "ExposureWriter", "InstrumentKit", "RawSimulator", "RawWriter"]
 
 
 class Capability(StrEnum):
@@ -75,6 +77,32 @@ class RawWriter(Protocol):
         ...
 
 
+class ExposureWriter(Protocol):
+    """Writes the file of one exposure, for observatories that put all detectors into one."""
+
+    def __call__(
+        self,
+        folder: Path,
+        observation: Observation,
+        raws: Sequence[tuple[Detector, Mapping[str, np.ndarray[Any, np.dtype[np.integer[Any]]]]]],
+        scale: int,
+    ) -> Path:
+        """Write a file and return its path.
+
+        Parameters
+        ----------
+        folder : `~pathlib.Path`
+            Where to write; the observatory's file name is used.
+        observation : `~harness.datasets.observations.Observation`
+            The exposure.
+        raws : `~collections.abc.Sequence` [`tuple`]
+            Each (binned) detector with the raw pixels of its amplifiers, as `RawWriter` gets them.
+        scale : `int`
+            Binning: 1 for the real pixel grid.
+        """
+        ...
+
+
 class RawSimulator(Protocol):
     """Simulates and writes one raw file of an instrument whose raws are not images of the sky."""
 
@@ -110,7 +138,11 @@ class InstrumentKit:
     capabilities : `frozenset` [`str`]
         What applies to it: `Capability`, and words of the plugin's own, which its own stages and checks need.
     write_raw : `RawWriter`, optional
-        Writes raw files of simulated pixels; an instrument with the capability ``images`` has it.
+        Writes raw files of simulated pixels, one for each detector. An instrument with the capability ``images`` has
+        it or `write_exposure`.
+    write_exposure : `ExposureWriter`, optional
+        Writes all detectors of an exposure into one file. The translator's ``determine_translatable_headers`` and the
+        formatter's `~harness.instrument.formatter.RawFormatter.hdus` say which HDUs are whose.
     simulate_raw : `RawSimulator`, optional
         Simulates and writes raw files that are no images; one without that capability has it.
     visit_padding : `int`
@@ -128,6 +160,7 @@ class InstrumentKit:
     make_camera: Callable[[int], Camera]
     capabilities: frozenset[str]
     write_raw: RawWriter | None = None
+    write_exposure: ExposureWriter | None = None
     simulate_raw: RawSimulator | None = None
     visit_padding: int = 250
     visit_grouping: str | VisitGrouping | None = None
@@ -139,6 +172,48 @@ class InstrumentKit:
         """Name of the instrument, as in the ``instrument`` dimension (`str`)."""
         name: str = self.instrument_class.getName()
         return name
+
+    @property
+    def writes_images(self) -> bool:
+        """Whether it writes raw files of given pixels (`bool`)."""
+        return Capability.IMAGES in self.capabilities and bool(self.write_raw or self.write_exposure)
+
+    def write_raws(
+        self,
+        folder: Path,
+        observation: Observation,
+        raws: Iterable[tuple[Detector, Mapping[str, np.ndarray[Any, np.dtype[np.integer[Any]]]]]],
+        scale: int,
+    ) -> list[Path]:
+        """Write raws of one exposure as the observatory would: one file for each detector, or one for all.
+
+        Parameters
+        ----------
+        folder, observation, scale
+            As of `RawWriter`.
+        raws : `~collections.abc.Iterable` [`tuple`]
+            Each (binned) detector with the raw pixels of its amplifiers.
+
+        Returns
+        -------
+        paths : `list` [`~pathlib.Path`]
+            The file that each of ``raws`` is in.
+
+        Raises
+        ------
+        HarnessError
+            If the kit cannot write images.
+        """
+        if self.write_exposure is not None:
+            given = list(raws)
+            return [self.write_exposure(folder, observation, given, scale)] * len(given)
+        if self.write_raw is None:
+            raise HarnessError(
+                f"the kit of {self.name} cannot write raw files",
+                remedy="give it write_raw or write_exposure (with the capability 'images'), or simulate_raw",
+                code="no-writer",
+            )
+        return [self.write_raw(folder, observation, detector, pixels, scale) for detector, pixels in raws]
 
     def disperser(self, physical_filter: str) -> Disperser | None:
         """Return what disperses the light that comes through a filter; `None` if nothing does.

@@ -42,7 +42,9 @@ class StructureProblem:
         return f"extension {self.extension}: {self.key} is {self.seen}, expected {self.expected}"
 
 
-def structure_problems(headers: Sequence[Mapping[str, Any]], detector: Detector) -> list[StructureProblem]:
+def structure_problems(
+    headers: Sequence[Mapping[str, Any]], detector: Detector, hdus: Sequence[int] | None = None
+) -> list[StructureProblem]:
     """Compare the HDUs of a raw file with the amplifiers of its detector.
 
     Parameters
@@ -51,6 +53,8 @@ def structure_problems(headers: Sequence[Mapping[str, Any]], detector: Detector)
         Headers of all HDUs in the order of the file; those of compressed images with or without their ``Z`` keys.
     detector : `~harness.instrument.camera.Detector`
         The detector, binned as the file is.
+    hdus : `~collections.abc.Sequence` [`int`], optional
+        Which of them are the detector's, if the file holds several detectors.
 
     Returns
     -------
@@ -64,9 +68,9 @@ def structure_problems(headers: Sequence[Mapping[str, Any]], detector: Detector)
     """
     amplifiers = detector.amplifiers
     if not any(a.extension for a in amplifiers):
-        return list(_one_image(headers, detector))
+        return list(_one_image(headers, detector, hdus))
     by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for header in headers[1:]:
+    for header in headers[1:] if hdus is None else [headers[i] for i in hdus]:
         # FITS compares names without regard to case.
         by_name.setdefault(str(header.get("EXTNAME", "")).strip().upper(), []).append(header)
     problems = []
@@ -83,9 +87,13 @@ def structure_problems(headers: Sequence[Mapping[str, Any]], detector: Detector)
     return problems
 
 
-def image_hdu(headers: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return which HDU holds the image of a file that has one: the primary or, compressed, the first extension."""
-    return next((i for i, header in enumerate(headers[:2]) if image_size(header) is not None), None)
+def image_hdu(headers: Sequence[Mapping[str, Any]], hdus: Sequence[int] | None = None) -> int | None:
+    """Return which HDU holds the image of a detector: the primary or, compressed, the first extension.
+
+    If a file holds several detectors, it is the first image of those HDUs that are the detector's.
+    """
+    candidates = range(min(2, len(headers))) if hdus is None else hdus
+    return next((i for i in candidates if image_size(headers[i]) is not None), None)
 
 
 def image_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -99,12 +107,15 @@ def image_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
     return axes[0], axes[1]  # type: ignore[return-value]  # just proven
 
 
-def _one_image(headers: Sequence[Mapping[str, Any]], detector: Detector) -> Iterator[StructureProblem]:
+def _one_image(
+    headers: Sequence[Mapping[str, Any]], detector: Detector, hdus: Sequence[int] | None
+) -> Iterator[StructureProblem]:
     ny, nx = raw_shape(detector)
-    hdu = image_hdu(headers)
+    hdu = image_hdu(headers, hdus)
     size = None if hdu is None else image_size(headers[hdu])
     if size != (nx, ny):
-        yield StructureProblem("0 (primary)" if not hdu else str(hdu), *_sizes(size, (nx, ny)))
+        first = hdu if hdu is not None else next(iter(hdus or ()), 0)
+        yield StructureProblem(str(first) if first else "0 (primary)", *_sizes(size, (nx, ny)))
 
 
 def _amplifier(header: Mapping[str, Any], amplifier: Amplifier) -> Iterator[StructureProblem]:

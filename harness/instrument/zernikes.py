@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,6 @@ class Wavefront:
         return _evaluate(x, y, self._xx), _evaluate(x, y, self._xy), _evaluate(x, y, self._yy)
 
 
-def _evaluate(x: Floats, y: Floats, coefficients: Floats) -> Floats:
+def _evaluate(x: Floats, y: Floats, coefficients: NDArray[Any]) -> Floats:
     out: Floats = np.polynomial.polynomial.polyval2d(x, y, coefficients)
     return out

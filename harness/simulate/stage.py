@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HarnessError
-from ..instrument.kit import Capability
 from ..sky.truth import make_truth, write_truth
 from .exposure import Simulator
 from .scene import Sources
@@ -52,18 +50,18 @@ def run(context: StageContext) -> Mapping[str, Any]:
     folder.mkdir(exist_ok=True)
     write = _writer(context, sources)
     sums: list[tuple[str, str]] = []
-    size = 0
+    raws = size = 0
     for observation in dataset.observations:
         context.progress(f"exposure {observation.exposure}: {len(observation.detectors)} detectors")
-        for detector in observation.detectors:
-            path = write(folder, observation, detector)
+        for path in dict.fromkeys(write(folder, observation)):  # one file may hold all detectors
             content = path.read_bytes()
             sums.append((path.name, hashlib.sha256(content).hexdigest()))
             size += len(content)
+        raws += len(observation.detectors)
     listing = "".join(f"{digest}  {RAWS}/{name}\n" for name, digest in sorted(sums))
     (context.outputs / "raws.sha256").write_text(listing, encoding="ascii")
     return {
-        "raws": len(sums),
+        "raws": raws,
         "exposures": len(dataset.exposures),
         "objects": objects,
         "seed": dataset.seed,
@@ -73,8 +71,8 @@ def run(context: StageContext) -> Mapping[str, Any]:
     }
 
 
-def _writer(context: StageContext, sources: Sources) -> Callable[[Path, Observation, int], Path]:
-    """Return the function that simulates and writes one raw file.
+def _writer(context: StageContext, sources: Sources) -> Callable[[Path, Observation], list[Path]]:
+    """Return the function that simulates and writes the raw files of one exposure.
 
     Raises
     ------
@@ -82,19 +80,15 @@ def _writer(context: StageContext, sources: Sources) -> Callable[[Path, Observat
         If the kit cannot.
     """
     kit, dataset = context.kit, context.dataset
-    write_raw, simulate_raw = kit.write_raw, kit.simulate_raw
-    if Capability.IMAGES in kit.capabilities and write_raw is not None:
+    simulate_raw = kit.simulate_raw
+    if kit.writes_images or simulate_raw is None:
         simulator = Simulator(dataset, kit, sources)
 
-        def write_image(folder: Path, observation: Observation, detector: int) -> Path:
-            exposed = simulator.expose(observation, detector)
-            return write_raw(folder, observation, simulator.camera[detector], exposed.pixels, dataset.scale)
+        def write_images(folder: Path, observation: Observation) -> list[Path]:
+            raws = ((simulator.camera[d], simulator.expose(observation, d).pixels) for d in observation.detectors)
+            return kit.write_raws(folder, observation, raws, dataset.scale)
 
-        return write_image
-    if simulate_raw is not None:
-        return lambda folder, observation, detector: simulate_raw(folder, dataset, observation, kit.camera[detector])
-    raise HarnessError(
-        f"the kit of {kit.name} cannot write raw files",
-        remedy="give it write_raw (with the capability 'images') or simulate_raw",
-        code="no-writer",
-    )
+        return write_images
+    return lambda folder, observation: [
+        simulate_raw(folder, dataset, observation, kit.camera[d]) for d in observation.detectors
+    ]

@@ -118,7 +118,10 @@ def zernikes_of_intra(target: DefectTarget) -> None:
     extra, intra = _sensor(target)
     collection = f"{target.kit.name}/runs/{target.dataset.name}"
     with target.butler() as butler:
-        ref = sorted(butler.query_datasets(ZERNIKES, collection, detector=extra), key=lambda r: r.dataId)[0]
+        ref = min(
+            butler.query_datasets(ZERNIKES, collection, instrument=target.kit.name, detector=extra),
+            key=lambda r: r.dataId,
+        )
         content = butler.get(ref)
         butler.pruneDatasets([ref], disassociate=True, unstore=True, purge=True)
         butler.put(content, ref.datasetType, ref.dataId.to_simple().dataId | {"detector": intra}, run=ref.run)

@@ -74,3 +74,33 @@ def test_chain_left_empty_by_an_interruption_is_filled(butler):
     butler.collections.register("Cam/raw/all")
     butler.collections.register("Cam/defaults", CollectionType.CHAINED)
     assert chain_defaults(butler, Cam())[1] == ("Cam/raw/all",)
+
+
+def test_a_chain_grows_in_order(butler):
+    """Of two datasets of an instrument the second brings what the first had not."""
+    butler.collections.register("Cam/raw/all")
+    butler.collections.register("skymaps")
+    assert chain_defaults(butler, Cam())[1] == ("Cam/raw/all", "skymaps")
+    butler.collections.register("Cam/calib", CollectionType.CALIBRATION)
+    butler.collections.register("refcats")
+    expected = ("Cam/raw/all", "Cam/calib", "refcats", "skymaps")
+    assert chain_defaults(butler, Cam())[1] == expected
+    assert butler.collections.get_info("Cam/defaults").children == expected
+
+
+def test_what_an_instrument_does_not_need_is_left_out_and_what_is_there_stays(butler):
+    for name in ("Cam/raw/all", "refcats", "skymaps"):
+        butler.collections.register(name)
+    assert chain_defaults(butler, Cam(), shared=())[1] == ("Cam/raw/all",)
+    assert chain_defaults(butler, Cam(), shared=("refcats",))[1] == ("Cam/raw/all", "refcats")
+    assert chain_defaults(butler, Cam(), shared=())[1] == ("Cam/raw/all", "refcats")
+
+
+def test_a_foreign_member_is_an_error(butler):
+    for name in ("Cam/raw/all", "u/someone/mine", "refcats"):
+        butler.collections.register(name)
+    butler.collections.register("Cam/defaults", CollectionType.CHAINED)
+    butler.collections.redefine_chain("Cam/defaults", ["Cam/raw/all", "u/someone/mine"])
+    with pytest.raises(HarnessError, match="u/someone/mine"):
+        chain_defaults(butler, Cam())
+    assert butler.collections.get_info("Cam/defaults").children == ("Cam/raw/all", "u/someone/mine")

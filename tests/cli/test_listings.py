@@ -52,9 +52,10 @@ def test_a_check_is_explained(harness, plugins) -> None:
 def test_defects_and_datasets(harness, plugins) -> None:
     rows = [line.split("\t") for line in harness("defects").out.splitlines()]
     assert {r[0]: r[1] for r in rows} == {d.id: d.found_by for d in plugins.defects().values()}
-    assert harness("datasets").out.splitlines() == [
-        "ci_hsc\tHSC\t11 exposures, 33 raws\tscale 8\t33 raws of HSC on STRIPE82L, r and i, over one patch"
-    ]
+    listed = harness("datasets").out.splitlines()
+    assert [line.partition("\t")[0] for line in listed] == sorted(plugins.dataset_folders())
+    wanted = "ci_hsc\tHSC\t11 exposures, 33 raws\tscale 8\t33 raws of HSC on STRIPE82L, r and i, over one patch"
+    assert wanted in listed
 
 
 def test_every_check_is_proven_by_a_defect(plugins) -> None:

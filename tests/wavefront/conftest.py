@@ -71,7 +71,7 @@ def make_camera(scale: int = 1) -> Camera:
         source="made up",
         detectors=(
             detector(3, 0.0, 0.0, 0.0),
-            detector(7, 15.0, 70.0, 1.2),
+            detector(7, -15.0, 70.0, 1.2),
             detector(8, 15.0, -110.0, -1.2),
         ),
     )

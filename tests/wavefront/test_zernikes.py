@@ -33,7 +33,9 @@ def test_orthonormal_over_the_pupil(obscuration: float) -> None:
     t = (nodes + 1) / 2 * (1 - obscuration**2) + obscuration**2  # evenly weighted in r²
     angle = np.arange(32) / 32 * 2 * np.pi
     r = np.sqrt(t)[:, None]
-    values = np.stack([Wavefront({j: 1.0}, obscuration).value(r * np.cos(angle), r * np.sin(angle)) for j in range(1, 16)])
+    values = np.stack(
+        [Wavefront({j: 1.0}, obscuration).value(r * np.cos(angle), r * np.sin(angle)) for j in range(1, 16)]
+    )
     gram = np.einsum("iab,jab,a->ij", values, values, weights / 2) / len(angle)
     assert np.allclose(gram, np.eye(15), atol=1e-10)
 

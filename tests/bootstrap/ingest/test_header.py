@@ -94,3 +94,10 @@ def test_changes_and_log():
     assert dict(header.copy()) == {"A": 1, "B": 2}
     with pytest.raises(KeyError):
         header["B"]
+
+
+def test_a_key_without_a_value_is_none():
+    card = f"{'LOCATN  =':<80}"
+    header = parse_cards(f"{card}{'END':<80}")
+    assert header["LOCATN"] is None
+    assert "LOCATN" in header

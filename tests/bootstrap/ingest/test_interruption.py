@@ -134,15 +134,15 @@ def test_record_made_by_another_process_meanwhile(butler, raw, monkeypatch):
     write_all = Writer._write_all
     done = []
 
-    def race(self, items):
+    def race(self, files):
         if not done:
             done.append(True)
-            fields = dict(items[0][1].records.exposure)
-            for element, values in items[0][1].records.items():
+            fields = dict(files[0][0][1].records.exposure)
+            for element, values in files[0][0][1].records.items():
                 if element != "exposure":
                     self._butler.registry.insertDimensionData(element, dict(values))
             self._butler.registry.insertDimensionData("exposure", fields | {"target_name": "elsewhere"})
-        write_all(self, items)
+        write_all(self, files)
 
     monkeypatch.setattr(Writer, "_write_all", race)
     report = ingest(butler, [raw()])

@@ -1,0 +1,1 @@
+"""DECam as a plugin of gen3-harness."""

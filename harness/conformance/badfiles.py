@@ -154,7 +154,8 @@ class BadFiles:
         good = [r.path for r in subject.raws if r.detector.id != lacking]
         butler = subject.separate(subject.empty, "without-detector")
         _register_without(subject, butler, "detector", lacking)
-        _refused(subject, butler, "unknown detector", bad, good, frozenset({Reason.UNKNOWN_DETECTOR}))
+        others = subject.number_in(*bad) - len(bad)
+        _refused(subject, butler, "unknown detector", bad, good, frozenset({Reason.UNKNOWN_DETECTOR}), others)
 
 
 def _pair(subject: Subject) -> tuple[RawFile, RawFile]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from ..errors import HarnessError
-from ..instrument.camera import Rect
+from ..instrument.camera import Purpose, Rect
 from ..instrument.kit import Capability
 from .requirement import mismatches, requirement
 
@@ -77,6 +78,26 @@ class Geometry:
                     lost = any(n % scale for n in (unbinned[detector.id].nx, unbinned[detector.id].ny))
                     most = _SAME * 180 / np.pi * 3600 + lost * 1.5 * detector.pixel_mm * camera.plate_scale
                     wrong.that(off < most, what, round(off, 6), f"below {most:.6f}: ref_x is a pixel, too")
+
+    @requirement(Capability.WAVEFRONT)
+    def test_wavefront_sensors_come_in_pairs(self, subject: Subject) -> None:
+        """Each wavefront sensor has its other half in its raft: extra-focal at z < 0, intra-focal with the next id."""
+        from ..wavefront.corners import corner_pairs
+
+        camera = subject.kit.camera
+        sensors = {d.id for d in camera.detectors if d.purpose is Purpose.WAVEFRONT}
+        if not sensors:
+            pytest.skip("no detector is a wavefront sensor: pairs are exposures")
+        pairs = corner_pairs(camera)
+        with mismatches() as wrong:
+            paired = {d for p in pairs for d in (p.extra, p.intra)}
+            wrong.equal("wavefront sensors that are no half of a pair", sorted(sensors - paired), [])
+            wrong.equal("detectors out of focus that are no wavefront sensors", sorted(paired - sensors), [])
+            for pair in pairs:
+                wrong.equal(f"id of the intra-focal sensor of raft {pair.raft}", pair.intra, pair.extra + 1)
+                heights = (camera[pair.extra].z_mm, camera[pair.intra].z_mm)
+                what = f"z_mm of the sensors of raft {pair.raft}"
+                wrong.that(abs(sum(heights)) < 1e-6, what, heights, "the same distance from the focal plane")
 
 
 def _scales(subject: Subject) -> list[int]:

@@ -20,7 +20,7 @@ _SHOWN = 8
 """Mismatches of one test that are shown; a wrong rule is wrong for every file."""
 
 
-class Blocked(pytest.skip.Exception):
+class Blocked(pytest.skip.Exception):  # type: ignore[name-defined]  # a class, found through what raises it
     """A test that can say nothing because another one fails."""
 
 

@@ -133,7 +133,7 @@ class Subject:
         return self.kit.name
 
     @property
-    def capabilities(self) -> frozenset[Capability]:
+    def capabilities(self) -> frozenset[str]:
         """What applies to the instrument and the dataset."""
         return self.kit.applicable(self.whole)
 
@@ -170,7 +170,8 @@ class Subject:
             pixels = [pattern(item, observation.exposure) for item in items]
             given = zip(items, pixels, strict=True)
             paths = self.kit.write_raws(folder, observation, given, self.dataset.scale)
-            return [RawFile(path, observation, *raw) for path, *raw in zip(paths, items, pixels, strict=True)]
+            written = zip(paths, items, pixels, strict=True)
+            return [RawFile(path, observation, item, values) for path, item, values in written]
         return [RawFile(simulate_raw(folder, self.dataset, observation, item), observation, item, {}) for item in items]
 
     def number_in(self, *paths: Path) -> int:

@@ -83,11 +83,6 @@ class Inspected:
         """Whether anything does (`bool`)."""
         return any(item.work for item in self.items)
 
-    @property
-    def out_of_focus(self) -> bool:
-        """Whether it was taken out of focus, by its detector or its type (`bool`)."""
-        return self.kind == CWFS or (self.detector is not None and bool(self.detector.z_mm))
-
     def add(self, name: str, text: str, work: bool = False) -> None:
         """Note something."""
         self.items.append(Item(name, text, work))
@@ -296,8 +291,10 @@ def _focus(out: Inspected) -> None:
     focus = out.exposure.focus
     if focus is not None:
         out.add("focus", f"{focus:+.3f} mm")
-    elif out.out_of_focus:
+    elif out.kind == CWFS:
         out.add("focus", "the header has none that translates: nobody can say which half it is", True)
+    elif out.detector is not None and out.detector.z_mm:
+        out.add("focus", "the header has none that translates: nobody can say whether the camera was in focus", True)
     else:
         out.add("focus", "not given, and not needed")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from negatives import Negative, all_negatives
+from negatives.geometry import corner_sensors
 from toy import Toy, registry_kept
 
 from harness.conformance import InstrumentConformance
@@ -44,7 +45,7 @@ ALL = {name for name in dir(InstrumentConformance) if name.startswith("test_")}
 
 
 def test_the_right_one_passes_everything(toy: Toy, plugins: Plugins, tmp_path: Path) -> None:
-    for kit in (toy.right, toy.kit()):
+    for kit in (toy.right, toy.kit(), corner_sensors(toy, {2: -1.5, 3: 1.5})):
         folder = tmp_path / kit.instrument_class.__name__
         subject = Subject(kit, toy.dataset, folder, plugins)
         assert judge(subject, ALL if kit is toy.right else ALL - STAGES) == {}

@@ -7,10 +7,9 @@ import re
 
 import pytest
 from astro_metadata_translator import MetadataTranslator, ObservationInfo
-from harness_cbp import load_translators
 from harness_cbp.identifiers import exposure_id, observation_id, split_exposure_id, split_observation_id
 from harness_cbp.instrument import CollimatedBeamProjector
-from harness_cbp.translator import CbpTranslator
+from harness_cbp.translator import CbpTranslator, load_translators
 from hypothesis import given
 from hypothesis import strategies as st
 

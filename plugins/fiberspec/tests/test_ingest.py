@@ -83,3 +83,24 @@ def test_wrong_settings_are_named(write, observe) -> None:
         write(observe(exposure=2024010800004))
     with pytest.raises(HarnessError, match="saturate"):
         write(observe(exposure_time=1000.0))
+
+
+def test_a_file_with_a_real_header_is_ingested(butler, write, observe, real) -> None:
+    """As the observatory wrote it: CONTRLLR FS3, no SIMULATE, a key without a value."""
+    import json
+
+    from astropy.io import fits
+
+    for place, path in enumerate(sorted((real / "headers/FiberSpec").glob("*.json"))):
+        example = json.loads(path.read_text())
+        file = write(observe(begin=Time(f"2024-01-09T18:00:{place:02d}", scale="tai")))
+        with fits.open(file, memmap=False) as hdus:
+            header = fits.Header([(k, fits.card.Undefined() if v is None else v) for k, v in example["header"].items()])
+            content = fits.HDUList([fits.PrimaryHDU(hdus[0].data, header), hdus[1].copy()])
+        content.writeto(file, overwrite=True)
+        report = ingest(butler, [file], transfer="copy")
+        assert (report.ingested, report.quarantined) == (1, [])
+        wanted = example["expected_exposure"]
+        (record,) = butler.query_dimension_records("exposure", instrument="FiberSpec", exposure=wanted["id"])
+        seen = record.toDict()
+        assert {k: seen[k] for k in wanted if k in seen} == {k: v for k, v in wanted.items() if k in seen}

@@ -8,9 +8,8 @@ from pathlib import Path
 import astropy.units as u
 import pytest
 from astro_metadata_translator import MetadataTranslator, ObservationInfo
-from harness_fiberspec import load_translators
 from harness_fiberspec.devices import DEVICES, device_of
-from harness_fiberspec.translator import FiberSpecTranslator
+from harness_fiberspec.translator import FiberSpecTranslator, load_translators
 
 from harness.bootstrap.ingest.records import build_records
 from harness.errors import HarnessError

@@ -46,6 +46,31 @@ def reference_pixel_not_binned(toy):
     return toy.kit(make_camera=toy.cameras(lambda d: _copy(d, ref_x=unbinned[d.id].ref_x, ref_y=unbinned[d.id].ref_y)))
 
 
+def corner_sensors(toy, heights):
+    """The toy with two wavefront sensors, at these heights (mm)."""
+    from harness.instrument.camera import Purpose
+    from harness.instrument.kit import Capability
+
+    def change(detector):
+        if detector.id not in heights:
+            return detector
+        return _copy(detector, raft="R0", purpose=Purpose.WAVEFRONT, z_mm=heights[detector.id])
+
+    return toy.kit(make_camera=toy.cameras(change), capabilities=toy.right.capabilities | {Capability.WAVEFRONT})
+
+
+@wrong("test_wavefront_sensors_come_in_pairs", "id of the intra-focal sensor of raft R0: seen 2, expected 4")
+def intra_and_extra_swapped(toy):
+    """The intra-focal sensor is taken for the extra-focal one."""
+    return corner_sensors(toy, {2: 1.5, 3: -1.5})
+
+
+@wrong("test_wavefront_sensors_come_in_pairs", "no half of a pair: seen [2, 3]")
+def both_sensors_on_one_side(toy):
+    """Both sensors of a corner lie behind the focus."""
+    return corner_sensors(toy, {2: -1.5, 3: -1.5})
+
+
 @wrong("test_every_raw_has_a_file_of_its_own", "expected 'exposure 1001 detector 3")
 def one_file_name_for_all_detectors(toy):
     """The detectors of an exposure are written to one file, each over the one before."""

@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from .identifiers import exposure_id, split_exposure_id, split_observation_id
 from .settings import Settings
 
-__all__ = ["DETECTOR", "SIMULATED_KEY", "CbpTranslator"]
+__all__ = ["DETECTOR", "SIMULATED_KEY", "CbpTranslator", "load_translators"]
 
 SIMULATED_KEY = "SIMULATE"
 """Header key that is true in simulated files; the name that Rubin's cameras use for it."""
@@ -220,3 +220,8 @@ class CbpTranslator(FitsTranslator):
             return False
         self._used_these_cards(SIMULATED_KEY)
         return bool(self._header[SIMULATED_KEY])
+
+
+def load_translators() -> list[str]:
+    """Return the names of the translators (`list` [`str`]) that importing this module has registered."""
+    return [CbpTranslator.name]

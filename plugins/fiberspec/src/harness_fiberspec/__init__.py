@@ -1,12 +1,1 @@
-"""The calibration fiber spectrograph as a plugin of gen3-harness."""
-
-from __future__ import annotations
-
-__all__ = ["load_translators"]
-
-
-def load_translators() -> list[str]:
-    """Import the header translator, which registers it, and return its name (`list` [`str`])."""
-    from .translator import FiberSpecTranslator
-
-    return [FiberSpecTranslator.name]
+"""The calibration fiber spectrographs as a plugin of gen3-harness."""

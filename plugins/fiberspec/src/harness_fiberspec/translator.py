@@ -14,7 +14,7 @@ from astropy.time import Time, TimeDelta
 
 from .devices import INSTRUME, exposure_id
 
-__all__ = ["SIMULATED_KEY", "FiberSpecTranslator"]
+__all__ = ["SIMULATED_KEY", "FiberSpecTranslator", "load_translators"]
 
 SIMULATED_KEY = "SIMULATE"
 """Header key that is true in simulated files; the name that Rubin's cameras use for it."""
@@ -209,3 +209,8 @@ class FiberSpecTranslator(FitsTranslator):
             if self._header[SIMULATED_KEY]:
                 return True
         return self.to_observation_id().partition("_")[2][:1] in _SIMULATING
+
+
+def load_translators() -> list[str]:
+    """Return the names of the translators (`list` [`str`]) that importing this module has registered."""
+    return [FiberSpecTranslator.name]

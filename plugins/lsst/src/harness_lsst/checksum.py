@@ -13,7 +13,7 @@ _EXCLUDED = frozenset(range(0x3A, 0x41)) | frozenset(range(0x5B, 0x61))
 """Punctuation between the digits and letters."""
 
 
-def datasum(content: bytes | np.ndarray) -> int:  # type: ignore[type-arg]  # of any type
+def datasum(content: bytes) -> int:
     """Return the ones' complement sum of 32-bit words of whole FITS blocks (`int`)."""
     total = int(np.frombuffer(content, dtype=">u4").sum(dtype=np.uint64))
     while total > 0xFFFFFFFF:

@@ -20,21 +20,27 @@ def harness_instruments() -> Iterable[InstrumentKit]:
 
     from .camera import make_camera
     from .instrument import DECam
-    from .translator import DECamTranslator
-    from .writer import write_raw
+    from .translator import DecamTranslator
+    from .writer import write_exposure
 
     return [
         InstrumentKit(
             instrument_class=DECam,
-            translator=DECamTranslator,
+            translator=DecamTranslator,
             make_camera=make_camera,
-            write_raw=write_raw,
-            # REPLACE_ME: add REFCATS and COADDS when the pipeline runs up to coadds
+            write_exposure=write_exposure,
             capabilities=frozenset(
-                {Capability.IMAGES, Capability.VISITS, Capability.CALIBRATIONS, Capability.PIPELINES}
+                {
+                    Capability.IMAGES,
+                    Capability.VISITS,
+                    Capability.CALIBRATIONS,
+                    Capability.REFCATS,
+                    Capability.PIPELINES,
+                    Capability.COADDS,
+                }
             ),
             repository_config=REPOSITORY_CONFIG,
-            pipelines={"process": "resource://harness_decam/pipelines/process.yaml"},
+            pipelines={"DRP": "resource://harness_decam/pipelines/DRP.yaml"},
         )
     ]
 

@@ -1,28 +1,30 @@
-"""Raw files like those of the observatory."""
+"""Raw files like those of the observatory: one for each exposure, with an extension for each CCD."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.instrument.assembly import raw_mosaic
+from harness.instrument.horizon import Site, airmass, horizon
+from harness.instrument.upstream import SIMULATED_KEY
 
 if TYPE_CHECKING:
     from harness.datasets.observations import Observation
     from harness.instrument.camera import Detector
 
+    Pixels = Mapping[str, np.ndarray[Any, np.dtype[np.integer[Any]]]]
 
-def write_raw(
-    folder: Path,
-    observation: Observation,
-    detector: Detector,
-    pixels: Mapping[str, np.ndarray[Any, np.dtype[np.uint16]]],
-    scale: int,
+CTIO = Site(longitude=-70.81489, latitude=-30.16606, height=2215.0)
+
+
+def write_exposure(
+    folder: Path, observation: Observation, raws: Sequence[tuple[Detector, Pixels]], scale: int
 ) -> Path:
-    """Write one detector of one exposure; the same arguments always give the same bytes.
+    """Write some CCDs of one exposure; the same arguments always give the same bytes.
 
     Parameters
     ----------
@@ -30,52 +32,69 @@ def write_raw(
         Where to write.
     observation : `~harness.datasets.observations.Observation`
         The exposure.
-    detector : `~harness.instrument.camera.Detector`
-        The (binned) detector.
-    pixels : `~collections.abc.Mapping` [`str`, `numpy.ndarray`]
-        Raw pixels (ADU) of each amplifier, shape (raw_bbox.ny, raw_bbox.nx).
+    raws : `~collections.abc.Sequence` [`tuple`]
+        Each (binned) CCD with the raw pixels (ADU) of its amplifiers, shape (raw_bbox.ny, raw_bbox.nx).
     scale : `int`
         Binning.
     """
     from astropy.io import fits
 
-    hdu = fits.PrimaryHDU(raw_mosaic(pixels, detector))  # REPLACE_ME: the HDUs of a real file
-    hdu.header.update(header(observation, detector, scale))
+    hdus = fits.HDUList([fits.PrimaryHDU()])
+    hdus[0].header.update(exposure_cards(observation, scale))
+    for detector, pixels in raws:
+        image = fits.ImageHDU(raw_mosaic(pixels, detector).astype(np.uint16), name=detector.name)
+        image.header.update(
+            {"INHERIT": True, "CCDNUM": detector.id, "DETPOS": detector.name, "DETECTOR": detector.serial}
+        )
+        hdus.append(image)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"decam-{observation.exposure:06d}-{detector.name}.fits"  # REPLACE_ME: the real names
-    hdu.writeto(path, overwrite=True)
+    path = folder / f"DECam_{observation.exposure:08d}.fits"
+    hdus.writeto(path, overwrite=True)
     return path
 
 
-def header(observation: Observation, detector: Detector, scale: int) -> dict[str, Any]:
-    """Return the header: what the translator reads, written from the observation."""
-    place, number = observation.snap
-    # REPLACE_ME: the keys of a real header
+def exposure_cards(observation: Observation, scale: int) -> dict[str, Any]:
+    """Return the primary header: what the translator reads, written from the observation."""
+    begin = observation.begin.utc
     cards: dict[str, Any] = {
         "INSTRUME": "DECam",
-        "EXPID": observation.exposure,
-        "OBSID": f"DECam{observation.exposure:06d}",
-        "SEQNUM": observation.exposure,
-        "SEQSTART": observation.exposure - place + 1,
-        "SEQEND": observation.exposure - place + number,
-        "GROUPID": observation.group or str(observation.exposure),
-        "TIMESYS": "TAI",
-        "DATE-BEG": observation.begin.tai.isot,
-        "DATE-END": observation.end.tai.isot,
-        "EXPTIME": observation.exposure_time,
-        "FILTER": observation.physical_filter,
-        "IMGTYPE": observation.observation_type,
-        "REASON": observation.reason or "test",
-        "PROGRAM": observation.program or "none",
+        "TELESCOP": "CTIO 4.0-m telescope",
+        "OBS-LONG": -CTIO.longitude,  # positive towards the west
+        "OBS-LAT": CTIO.latitude,
+        "OBS-ELEV": CTIO.height,
+        "EXPNUM": observation.exposure,
+        "OBSID": f"ct4m{begin.strftime('%Y%m%dt%H%M%S')}",
+        "OBSTYPE": "object" if observation.observation_type == "science" else observation.observation_type,
         "OBJECT": observation.target or "none",
-    }
-    if observation.on_sky:
-        cards["RA"], cards["DEC"], cards["ROTANG"] = observation.pointing
-    return cards | {
-        "DETNUM": detector.id,
-        "DETNAME": detector.name,
-        "DETSER": detector.serial,
-        # these two tell the reader that the file is simulated, and how it is binned
-        "SIMULATE": True,
+        "PROPID": observation.program or "none",
+        "FILTER": observation.physical_filter,
+        "TIMESYS": "UTC",
+        "DATE-OBS": begin.isot,
+        "MJD-OBS": begin.mjd,
+        "DTUTC": observation.end.utc.isot,
+        "EXPTIME": observation.exposure_time,
+        "EXPREQ": observation.exposure_time,
+        "DARKTIME": observation.exposure_time,
+        "TELFOCUS": f"0.00,0.00,{1000 * observation.focus:.2f},0.00,0.00,0.00",  # µm, the third
+        SIMULATED_KEY: True,
         "SIMSCALE": scale,
+    }
+    return cards | pointing_cards(observation) if observation.on_sky else cards
+
+
+def pointing_cards(observation: Observation) -> dict[str, Any]:
+    """Return the cards that say where the telescope looks; nothing says how the camera is turned: it is not."""
+    from astropy.coordinates import SkyCoord
+
+    ra, dec, _ = observation.pointing
+    text = {"sep": ":", "pad": True, "precision": 6}
+    place = SkyCoord(ra, dec, unit="deg")
+    view = horizon(CTIO, ra, dec, observation.begin)
+    return {
+        "RADESYS": "ICRS",
+        "TELRA": place.ra.to_string(unit="hour", **text),
+        "TELDEC": place.dec.to_string(unit="deg", alwayssign=True, **text),
+        "ZD": 90.0 - view.altitude,
+        "AZ": view.azimuth,
+        "AIRMASS": airmass(view.altitude),
     }

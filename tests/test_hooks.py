@@ -47,7 +47,7 @@ def recorded(dataset, kit, plugins, tmp_path_factory) -> Recorder:
         list(plugins.each("harness_commands", group=click.Group("harness")))
         runner = Runner(plugins, dataset, kit, plugins.find("engine", "inprocess"), SnapshotStore(work / "s"))
         run = RunRecord("r", work / "run", dataset, "inprocess", 8, {}, datetime.datetime.now(datetime.UTC))
-        runner.execute(run, until="skymap")
+        runner.execute(run, runner.stages("skymap"))
         plugins.notify("harness_run_finished", run=run)
     finally:
         plugins.manager.unregister(made)

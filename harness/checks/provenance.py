@@ -244,7 +244,7 @@ def quanta_expected(context: CheckContext) -> Iterator[Finding]:
         return
     done: dict[str, set[Any]] = defaultdict(set)
     for item in quanta(context):
-        if item.run.startswith(f"{dataset.instrument}/"):
+        if item.run.startswith(f"{dataset.instrument}/runs/{dataset.name}/"):
             done[item.label].add(key(item.data_id))
     expected = context.cached("expected quanta", lambda: _expected(context, graph))
     for label, wanted in expected.items():

@@ -99,12 +99,17 @@ class Toy:
         }
         return InstrumentKit(**values | changes)
 
+    def with_detectors(self, scale: int, change: Callable[[Any], Any]) -> Any:
+        """Return the camera with other detectors; not a copy, which would remember the old ones by their ids."""
+        camera = self.camera.make_camera(scale)
+        fields = {name: getattr(camera, name) for name in type(camera).model_fields}
+        return type(camera)(**fields | {"detectors": tuple(change(camera.detectors))})
+
     def cameras(self, change: Callable[[Any], Any]) -> Callable[[int], Any]:
         """Return a maker of cameras whose detectors are changed."""
 
         def make_camera(scale: int = 1) -> Any:
-            camera = self.camera.make_camera(scale)
-            return camera.model_copy(update={"detectors": tuple(map(change, camera.detectors))})
+            return self.with_detectors(scale, lambda detectors: map(change, detectors))
 
         return make_camera
 

@@ -85,7 +85,7 @@ def test_results_are_keyed_on_the_extra_focal_half(processed) -> None:
 
         def found(name: str) -> set[tuple[int, int]]:
             refs = butler.query_datasets(name, run, limit=None)
-            assert {r.datasetType.dimensions.required.names == {"instrument", "visit", "detector"} for r in refs} == {
+            assert {set(r.datasetType.dimensions.required) == {"instrument", "visit", "detector"} for r in refs} == {
                 True
             }
             return {(r.dataId["visit"], r.dataId["detector"]) for r in refs}

@@ -199,8 +199,7 @@ def detector_not_in_camera(toy):
             yield "detector", {"instrument": cls.getName(), "id": 3, "full_name": "S11", "purpose": "SCIENCE"}
 
     def make_camera(scale=1):
-        camera = toy.camera.make_camera(scale)
-        return camera.model_copy(update={"detectors": camera.detectors[:3]})
+        return toy.with_detectors(scale, lambda detectors: detectors[:3])
 
     return toy.kit(instrument=Instrument, make_camera=make_camera)
 

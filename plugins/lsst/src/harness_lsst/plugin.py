@@ -40,7 +40,7 @@ def harness_instruments() -> Iterable[InstrumentKit]:
     # Cameras with exposures for calibration in some dataset, and the pipelines that make calibrations of them.
     chain = {kind: f"{CALIBRATIONS}#{kind}" for kind in ("bias", "dark", "flat")}
     chained = (Latiss, LsstComCam, LsstComCamSim)
-    more = {Latiss: ("Spectra",), LsstCam: ("Wavefront",)}
+    more = {Latiss: ("Spectra", "Wavefront"), LsstComCam: ("Wavefront",), LsstCam: ("Wavefront",)}
     return [
         InstrumentKit(
             instrument_class=instrument,
@@ -49,7 +49,7 @@ def harness_instruments() -> Iterable[InstrumentKit]:
             write_raw=raw_writer(profile, instrument.translatorClass),
             capabilities=capabilities
             | ({Capability.SPECTRA} if instrument is Latiss else set())
-            | ({Capability.WAVEFRONT} if instrument is LsstCam else set())
+            | ({Capability.WAVEFRONT} if "Wavefront" in more.get(instrument, ()) else set())
             | ({Capability.CALIBRATION_CHAIN} if instrument in chained else set()),
             visit_padding=padding,
             repository_config=REPOSITORY_CONFIG,

@@ -160,15 +160,15 @@ class RawFormatter(FormatterV2):
         from astropy.io import fits
 
         detector = int(self.data_id["detector"])
-        with _reading(path, "0"), fits.open(path, memmap=False) as opened:
-            headers = _all_headers(path, opened)
-            hdus = self.hdus(headers, detector)
-            if hdus is None:
-                return read_header(path)
-            if not hdus:
-                raise HarnessError(f"raw {path} does not hold detector {detector}", code="raw-structure")
-            primary = header_values(path, headers[0])
-            return merged_header(primary, header_values(path, headers[hdus[0]]))
+        headers = _all_headers(path)
+        hdus = self.hdus(headers, detector)
+        if hdus is None:
+            return read_header(path)
+        if not hdus:
+            raise HarnessError(f"raw {path} does not hold detector {detector}", code="raw-structure")
+        with _reading(path, str(hdus[0])), fits.open(path, memmap=False) as opened:
+            own = header_values(path, opened[hdus[0]].header)
+        return merged_header(header_values(path, headers[0]), own)
 
     def _translate(self, header: Header, name: str) -> ObservationInfo:
         from astro_metadata_translator import ObservationInfo
@@ -181,8 +181,8 @@ class RawFormatter(FormatterV2):
         from astropy.io import fits
         from lsst.images import Image
 
+        headers = _all_headers(path)
         with _reading(path, "0"), fits.open(path, memmap=False) as hdus:
-            headers = _all_headers(path, hdus)
             own = self.hdus(headers, geometry.id)
             if problems := structure_problems(headers, geometry, own):
                 raise HarnessError(
@@ -218,11 +218,15 @@ class RawFormatter(FormatterV2):
         return sky_projection(camera, int(info.detector_num), pointing, visit=info.exposure_id)
 
 
-def _all_headers(path: str, hdus: fits.HDUList) -> list[fits.Header]:
+def _all_headers(path: str) -> list[fits.Header]:
+    """Read the headers of all HDUs; those of compressed images as they are, with their ``Z`` keys."""
+    from astropy.io import fits
+
     headers = []
-    for i in range(len(hdus)):
-        with _reading(path, str(i)):
-            headers.append(hdus[i].header)
+    with _reading(path, "0"), fits.open(path, memmap=False, disable_image_compression=True) as hdus:
+        for i in range(len(hdus)):
+            with _reading(path, str(i)):
+                headers.append(hdus[i].header)
     return headers
 
 

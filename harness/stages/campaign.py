@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Campaign", "merged_config", "with_needs"]
 
-ONCE = "roundtrip"
-"""The stage that is run for all datasets at once."""
+ONCE = frozenset({"rerun", "roundtrip"})
+"""Stages that compare whole repositories: run when all datasets are in, not after each."""
 
 
 def with_needs(wanted: Iterable[Dataset], known: Mapping[str, Dataset]) -> list[Dataset]:
@@ -147,8 +147,8 @@ class Campaign:
     def runners(self) -> Iterator[tuple[Runner, list[Stage]]]:
         """Yield the runner of each dataset, and the stages that are to be executed before the next is asked for.
 
-        A runner starts from where the one before it ended; if that failed, there is no next one. What all datasets
-        have in common is exported and imported once, at the end.
+        A runner starts from where the one before it ended; if that failed, there is no next one. The last one reruns
+        its pipeline in the repository that all share, which is then exported and imported.
         """
         base: Base | None = None
         for dataset in self.datasets:
@@ -167,7 +167,7 @@ class Campaign:
                 return
             last = runner.graph.trunk if self._whole else runner.graph.ready
             stages = runner.stages() if self._whole else runner.stages(last)
-            yield runner, [s for s in stages if s.name != ONCE]
+            yield runner, [s for s in stages if s.name not in ONCE]
             if last not in runner.done:
                 return
             base = runner.reached(last)

@@ -24,8 +24,11 @@ Floats = NDArray[np.float64]
 NM = 1e-6
 """One nanometre in mm."""
 
-REACH = 1.3
+REACH = 1.5
 """Distance from the centre (radii of the undisturbed donut) to which aberrations may move its edge."""
+
+CONVERGED = 2e-4
+"""Change of a position on the pupil (radii) at which the iteration ends: a hundredth of a subpixel."""
 
 WING_FRACTION, WING_RATIO = 0.1, 2.0
 """Share of the seeing's wide Gaussian, and its width relative to the narrow one."""
@@ -100,10 +103,18 @@ class DonutModel:
         rho = np.hypot(u, v)
         near = (rho < REACH) & (rho > self.obscuration - (REACH - 1))
         x, y, u, v = x[near], y[near], u[near], v[near]
-        for _ in range(4):
+        for _ in range(12):
             wx, wy = wave.gradient(u, v)
+            before = u, v
             u = -(x + ratio * NM * wx) * ratio / self.distance
             v = -(y + ratio * NM * wy) * ratio / self.distance
+            # What lies beyond the edge only has to stay there.
+            rho = np.hypot(u, v)
+            far = np.maximum(rho / REACH, 1.0)
+            u, v = u / far, v / far
+            moved = np.abs(u - before[0]) + np.abs(v - before[1])
+            if np.max(moved, where=rho < 1.1, initial=0.0) < CONVERGED:
+                break
         xx, xy, yy = wave.curvature(u, v)
         scale, bend = -self.distance / ratio, -ratio * NM
         determinant = (scale + bend * xx) * (scale + bend * yy) - (bend * xy) ** 2

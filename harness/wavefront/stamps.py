@@ -45,7 +45,7 @@ def donut_model(camera: Camera, detector: int, distance: float, size: int) -> Do
 
 def stamp_size(radius: float) -> int:
     """Return the side (pixels) of stamps of donuts of an outer radius (pixels): odd, with room for aberrations."""
-    return 2 * int(np.ceil(1.35 * radius + 2)) + 1
+    return 2 * int(np.ceil(1.45 * radius + 2)) + 1
 
 
 def donut_table(image: MaskedImage, camera: Camera, detector: int, threshold: float) -> Table:

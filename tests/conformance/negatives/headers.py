@@ -138,13 +138,13 @@ def header_mutated(toy):
 
 @wrong("test_corrections_are_made_once", "card REASON of exposure 1001")
 def corrections_add_up(toy):
-    """A correction is applied each time anew."""
+    """A correction does not say that it was made, so that it is made each time anew."""
 
     class Translator(toy.Translator):
         @classmethod
         def fix_header(cls, header, instrument, obsid, filename=None):
             header["REASON"] = f"{header['REASON']}!"
-            return True
+            return False
 
     return toy.kit(translator=Translator)
 

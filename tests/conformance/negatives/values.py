@@ -163,7 +163,7 @@ def rotation_of_the_wrong_sign(toy):
     return toy.kit(translator=Translator)
 
 
-@wrong("test_target_and_program_are_the_observations", "object of exposure 1001: seen 'FIELD'")
+@wrong("test_target_and_program_are_the_observations", "seen 'FIELD', expected 'field'")
 def target_in_capitals(toy):
     """Names of targets are changed."""
 
@@ -213,7 +213,7 @@ def time_made_up(toy):
     return toy.kit(translator=Translator)
 
 
-@wrong("test_bad_file_is_refused[negative exposure time]", "seen 'ingested'")
+@wrong("test_bad_file_is_refused[negative exposure time]", "(negative exposure time): seen")
 def sign_of_the_exposure_time_dropped(toy):
     """An absurd exposure time is made a plausible one."""
 

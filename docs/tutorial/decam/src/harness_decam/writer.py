@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 CTIO = Site(longitude=-70.81489, latitude=-30.16606, height=2215.0)
 
 
-def write_exposure(
-    folder: Path, observation: Observation, raws: Sequence[tuple[Detector, Pixels]], scale: int
-) -> Path:
+def write_exposure(folder: Path, observation: Observation, raws: Sequence[tuple[Detector, Pixels]], scale: int) -> Path:
     """Write some CCDs of one exposure; the same arguments always give the same bytes.
 
     Parameters

@@ -1,0 +1,21 @@
+"""Rubin's cameras pass the tests that every instrument must pass."""
+
+from __future__ import annotations
+
+from harness.conformance import InstrumentConformance
+
+
+class TestLatiss(InstrumentConformance):
+    instrument = "LATISS"
+
+
+class TestLsstComCam(InstrumentConformance):
+    instrument = "LSSTComCam"
+
+
+class TestLsstComCamSim(InstrumentConformance):
+    instrument = "LSSTComCamSim"
+
+
+class TestLsstCam(InstrumentConformance):
+    instrument = "LSSTCam"

@@ -39,6 +39,6 @@ def sees_simulation(upstream: type[MetadataTranslator], key: str = SIMULATED_KEY
 
     # Without a name the class is not registered when it is made; corrections of headers are looked up by the name.
     body = {"name": None, "to_has_simulated_content": to_has_simulated_content, "__doc__": upstream.__doc__}
-    made = types.new_class(upstream.__name__, (upstream,), exec_body=lambda namespace: namespace.update(body))
+    made: Any = types.new_class(upstream.__name__, (upstream,), exec_body=lambda namespace: namespace.update(body))
     made.name = upstream.name
     return made

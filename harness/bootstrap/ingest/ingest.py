@@ -189,8 +189,8 @@ class _Session:
                 raws.append(raw)
         if not raws and len({(e.reason, str(e)) for e in errors}) == 1:
             raise errors[0]
-        for error in errors:
-            self._quarantine(Quarantined.of(path, error))
+        for refusal in errors:
+            self._quarantine(Quarantined.of(path, refusal))
         return raws
 
     def _check_structure(self, raw: RawFile, headers: Sequence[RawHeader]) -> None:

@@ -25,6 +25,7 @@ def test_names_are_those_of_the_translator() -> None:
      ("N8", -50.724, 159.725), ("N31", -185.988, -63.890)],
 )  # fmt: skip
 def test_places_are_those_of_the_table(name: str, x: float, y: float) -> None:
+    """Positive x is the half S, and the first CCD of each column has the largest y."""
     detector = CAMERA[name]
     assert (detector.x_mm, detector.y_mm) == pytest.approx((x, y), abs=1e-9)
 
@@ -39,10 +40,12 @@ def test_south_is_along_x_and_east_along_y() -> None:
 
 
 def test_the_half_called_south_is_in_the_south() -> None:
+    """The names say it, too."""
     for detector in CAMERA.detectors:
         _, dec = ON_SKY.pixel_to_sky(CAMERA, detector.id, detector.ref_x, detector.ref_y)
         assert (float(dec) < ON_SKY.dec) == detector.name.startswith("S")
 
 
 def test_raw_images_have_the_size_of_real_ones() -> None:
+    """Rows and columns of an extension, overscan and prescan included."""
     assert {raw_shape(d) for d in CAMERA.detectors} == {(4146, 2160)}

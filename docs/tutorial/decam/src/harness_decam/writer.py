@@ -41,9 +41,8 @@ def write_exposure(folder: Path, observation: Observation, raws: Sequence[tuple[
     hdus[0].header.update(exposure_cards(observation, scale))
     for detector, pixels in raws:
         image = fits.ImageHDU(raw_mosaic(pixels, detector).astype(np.uint16), name=detector.name)
-        image.header.update(
-            {"INHERIT": True, "CCDNUM": detector.id, "DETPOS": detector.name, "DETECTOR": detector.serial}
-        )
+        cards = {"INHERIT": True, "CCDNUM": detector.id, "DETPOS": detector.name, "DETECTOR": detector.serial}
+        image.header.update(cards)
         hdus.append(image)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"DECam_{observation.exposure:08d}.fits"

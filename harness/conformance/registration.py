@@ -230,13 +230,13 @@ class Registration:
 
         (record,) = _registered(subject)["instrument"]
         known, taken = {d.id for d in subject.kit.camera.detectors}, {e.id for e in subject.dataset.exposures}
-        detectors = sorted({0, record["detector_max"] - 1, *known})
+        detectors = sorted({0, record["detector_max"] - 1, max(known), *sorted(known)[::7]})
         exposures = sorted({0, record["exposure_max"] - 1, *taken})
         instrument = subject.view(subject.registered).registry.expandDataId(instrument=subject.name)
         packer = Instrument.make_default_dimension_packer(instrument, is_exposure=True)
         seen: dict[int, tuple[int, int]] = {}
         for exposure in exposures:
-            for detector in (detectors[0], detectors[-1], *detectors[1:-1:7]):
+            for detector in detectors:
                 key = {"instrument": subject.name, "exposure": exposure, "detector": detector}
                 what = f"exposure {exposure} detector {detector}"
                 try:

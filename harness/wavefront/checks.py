@@ -250,9 +250,8 @@ def zernikes_of_extra(context: CheckContext) -> Iterator[Finding]:
 def zernikes(context: CheckContext) -> Iterator[Finding]:
     """The wavefront moves the mirrors: a coefficient with the wrong sign makes the images worse, not better.
 
-    The truth at the mean place of the donuts in the field is compared with the average over them. Of 28 averages of up
-    to three pairs of donuts, simulated with 14 seeds at scale 8, the worst was off by two thirds of what is allowed
-    here; the r.m.s. error was a fifth of it.
+    The truth at the mean place of the donuts in the field is compared with the average over them. What is allowed
+    follows from the errors that ``benchmarks/wavefront.py`` prints for many seeds.
     """
     from ..checks.quality_data import outputs
     from ..simulate.donuts import wavefront

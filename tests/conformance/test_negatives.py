@@ -12,7 +12,6 @@ from toy import Toy, registry_kept
 from harness.conformance import InstrumentConformance
 from harness.conformance.running import Running
 from harness.conformance.subject import Subject
-from harness.plugins import Plugins
 
 NEGATIVES = all_negatives()
 STAGES = {name for name in vars(Running) if name.startswith("test_")}
@@ -44,17 +43,18 @@ def judge(subject: Subject, names: set[str]) -> dict[str, str]:
 ALL = {name for name in dir(InstrumentConformance) if name.startswith("test_")}
 
 
-def test_the_right_one_passes_everything(toy: Toy, plugins: Plugins, tmp_path: Path) -> None:
+def test_the_right_one_passes_everything(toy: Toy, tmp_path: Path) -> None:
     for kit in (toy.right, toy.kit(), corner_sensors(toy, {2: -1.5, 3: 1.5})):
         folder = tmp_path / kit.instrument_class.__name__
-        subject = Subject(kit, toy.dataset, folder, plugins)
+        subject = Subject(kit, toy.dataset, folder, toy.plugins(kit))
         assert judge(subject, ALL if kit is toy.right else ALL - STAGES) == {}
 
 
 @pytest.mark.parametrize("negative", NEGATIVES, ids=lambda n: n.name)
-def test_fails_the_test_that_names_it(negative: Negative, toy: Toy, plugins: Plugins, tmp_path: Path) -> None:
+def test_fails_the_test_that_names_it(negative: Negative, toy: Toy, tmp_path: Path) -> None:
     with registry_kept():
-        subject = Subject(negative.make(toy), toy.dataset, tmp_path, plugins)
+        kit = negative.make(toy)
+        subject = Subject(kit, toy.dataset, tmp_path, toy.plugins(kit))
         failures = judge(subject, ALL if negative.fails in STAGES else ALL - STAGES)
     print(f"{negative.name}: {negative.title} -> {negative.fails}")  # noqa: T201  (the table, with pytest -rP)
     assert set(failures) == {negative.fails}, failures

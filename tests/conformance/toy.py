@@ -16,8 +16,10 @@ from astro_metadata_translator import MetadataTranslator
 
 from harness.cli.new_plugin import make_project
 from harness.datasets.manifest import Dataset, load_manifest
+from harness.hookspecs import hookimpl
 from harness.instrument.kit import Capability, InstrumentKit
 from harness.instrument.storage import REPOSITORY_CONFIG
+from harness.plugins import Plugins, load_plugins
 
 NAME = "ToyCam"
 MADE = "toycam_made"
@@ -98,6 +100,20 @@ class Toy:
             "pipelines": self.right.pipelines,
         }
         return InstrumentKit(**values | changes)
+
+    def plugins(self, kit: InstrumentKit) -> Plugins:
+        """Return the installed plugins and this one, with a kit of ours in place of the generated one."""
+
+        @hookimpl
+        def harness_instruments() -> list[InstrumentKit]:
+            return [kit]
+
+        hooks = types.SimpleNamespace(
+            harness_instruments=harness_instruments, harness_datasets=self.plugin.harness_datasets
+        )
+        plugins = load_plugins()
+        plugins.add("toycam", lambda: hooks, "gen3-harness-toycam", "0.1.0")
+        return plugins
 
     def with_detectors(self, scale: int, change: Callable[[Any], Any]) -> Any:
         """Return the camera with other detectors; not a copy, which would remember the old ones by their ids."""

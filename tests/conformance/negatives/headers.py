@@ -136,15 +136,15 @@ def header_mutated(toy):
     return toy.kit(translator=Translator)
 
 
-@wrong("test_corrections_are_made_once", "card REASON of exposure 1001")
-def corrections_add_up(toy):
-    """A correction does not say that it was made, so that it is made each time anew."""
+@wrong("test_corrections_do_not_fail", "KeyError: 'OLDKEY'")
+def correction_fails(toy):
+    """A correction asks for a card that the header lacks, so that none is made and nobody hears of it."""
 
     class Translator(toy.Translator):
         @classmethod
         def fix_header(cls, header, instrument, obsid, filename=None):
-            header["REASON"] = f"{header['REASON']}!"
-            return False
+            header["REASON"] = header["OLDKEY"]
+            return True
 
     return toy.kit(translator=Translator)
 

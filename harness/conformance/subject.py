@@ -329,7 +329,8 @@ class Subject:
         from ..stages.campaign import Campaign, with_needs
 
         engine, store = self.plugins.find("engine", "inprocess"), SnapshotStore(self._folder / "snapshots")
-        known = {name: load_manifest(folder) for name, folder in self.plugins.dataset_folders().items()}
+        folders = self.plugins.dataset_folders() if self.sequence.needs else {}
+        known = {name: load_manifest(folder) for name, folder in folders.items()}
         datasets = [*with_needs([self.sequence], known)[:-1], self.sequence]
         campaign = Campaign(self.plugins, datasets, engine, store)
         for runner, _ in campaign.runners():

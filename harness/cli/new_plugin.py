@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import keyword
+import os
 import re
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def make_project(name: str, path: Path | None = None, *, known: object = ()) -> 
     target = path or Path(f"gen3-harness-{identifier}")
     if target.exists():
         raise UsageError(f"{target} is there already", remedy="choose another folder with --path", code="folder-exists")
+    above = next(p for p in target.absolute().parents if p.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK)):
+        raise UsageError(f"cannot write {target}: {above} is no folder that you may write to", code="no-write")
     try:
         from copier import run_copy
     except ImportError as error:

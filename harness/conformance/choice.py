@@ -83,13 +83,14 @@ def few_exposures(dataset: Dataset, *, dark: bool = False) -> Dataset:
     """
     chosen: list[ExposureEntry] = []
     kinds: dict[tuple[str, str], int] = {}
-    for entry in dataset.exposures:
+    for entry in sorted(dataset.exposures, key=lambda e: e.ra is None):  # what looks at the sky comes first
         kind = (entry.type, entry.filter)
         grouped = bool(entry.group) and any(c.group == entry.group for c in chosen)
         if grouped or (dark and entry.ra is None) or (kinds.get(kind, 0) < PER_KIND and len(chosen) < MOST):
             kinds[kind] = kinds.get(kind, 0) + 1
             chosen.append(entry)
-    return dataset.model_copy(update={"exposures": tuple(chosen)})
+    ids = {entry.id for entry in chosen}
+    return dataset.model_copy(update={"exposures": tuple(e for e in dataset.exposures if e.id in ids)})
 
 
 def few_raws(dataset: Dataset) -> Dataset:

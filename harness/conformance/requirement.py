@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from ..instrument.kit import Capability
     from .subject import Subject
 
-__all__ = ["Blocked", "MismatchError", "equal", "mismatches", "requirement", "that"]
+__all__ = ["MismatchError", "equal", "mismatches", "requirement", "that"]
 
 Test = Callable[..., None]
 
+_BLOCKED = "says nothing while"
+"""How the reason of a test begins that is skipped because another one fails."""
+
 _SHOWN = 8
 """Mismatches of one test that are shown; a wrong rule is wrong for every file."""
-
-
-class Blocked(pytest.skip.Exception):  # type: ignore[name-defined]  # a class, found through what raises it
-    """A test that can say nothing because another one fails."""
 
 
 class MismatchError(AssertionError):
@@ -115,10 +114,11 @@ def requirement(*needs: Capability, after: Iterable[Test] = ()) -> Callable[[Tes
                 pytest.skip(f"needs capability {', '.join(c.name for c in missing)}")
             for other in before:
                 outcome = _outcome(other, self, subject, {})
-                if isinstance(outcome, Blocked):
-                    raise Blocked(outcome.msg)
-                if outcome is not None and not isinstance(outcome, pytest.skip.Exception):
-                    raise Blocked(f"says nothing while {other.__name__} fails")
+                if isinstance(outcome, pytest.skip.Exception):
+                    if str(outcome.msg).startswith(_BLOCKED):  # others don't apply, which blocks nothing
+                        pytest.skip(str(outcome.msg))
+                elif outcome is not None:
+                    pytest.skip(f"{_BLOCKED} {other.__name__} fails")
             result = _outcome(function, self, subject, arguments)
             if result is not None:
                 raise result

@@ -6,6 +6,7 @@ import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..instrument.kit import Capability
+from .claims import Claims
 from .files import Files
 from .geometry import Geometry
 from .headers import Headers
@@ -22,21 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Running"]
 
-_READY = (
-    Registration.test_packed_ids_come_back,
-    Registration.test_bands_are_those_of_the_instrument,
-    Geometry.test_raw_sections_lie_in_the_raw_image,
-    Geometry.test_gains_and_noises_are_possible,
-    Geometry.test_binning_keeps_detectors_in_their_places,
-    Files.test_writing_again_gives_the_same_bytes,
-    Values.test_times_are_the_observations,
-    Values.test_exposure_time_is_the_observations,
-    Headers.test_simulated_content_is_marked,
-    Reading.test_every_raw_can_be_read,
-    OnSky.test_defining_visits_again_changes_nothing,
-    OnSky.test_visit_ids_are_below_their_limit,
-    OnSky.test_regions_hold_what_detectors_see,
+_READY = tuple(
+    test
+    for subject in (Registration, Geometry, Files, Claims, Headers, Values, Reading, OnSky)
+    for name, test in vars(subject).items()
+    if name.startswith("test_")
 )
+"""Everything that can be said without running stages, which would fail for the same reasons and say less."""
 
 
 class Running:
@@ -72,11 +65,7 @@ class Running:
 
     @requirement(
         Capability.PIPELINES,
-        after=(
-            test_bootstrap_passes_all_checks,
-            Reading.test_pixels_are_integers,
-            Reading.test_a_star_is_where_the_wcs_says,
-        ),
+        after=(test_bootstrap_passes_all_checks,),
     )
     def test_pipeline_passes_all_checks(self, subject: Subject) -> None:
         """The stages up to ``process`` run on some exposures, and all checks that hold by then pass."""

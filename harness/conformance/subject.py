@@ -111,7 +111,8 @@ class Subject:
     dataset : `~harness.datasets.manifest.Dataset`
         The few raws of it that most tests look at.
     sequence : `~harness.datasets.manifest.Dataset`
-        The few exposures of it, with all their detectors, on which stages are run.
+        The few exposures of it, with all their detectors and the pixels of the manifest, on which stages are run:
+        what quality is to be expected is known for those.
     outcomes : `dict`
         What each test raised so far; see `~harness.conformance.requirement.requirement`.
     """
@@ -121,7 +122,7 @@ class Subject:
         self.whole = coarse(dataset, kit)
         self.dataset = few_raws(self.whole)
         # What belongs together with another dataset's exposures is not taken apart.
-        self.sequence = self.whole if dataset.needs else few_exposures(self.whole, dark=True)
+        self.sequence = dataset if dataset.needs else few_exposures(dataset, dark=True)
         self.plugins = plugins
         self.outcomes: dict[tuple[Any, ...], BaseException | None] = {}
         self._folder = folder

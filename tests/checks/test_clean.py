@@ -6,6 +6,7 @@ import pytest
 
 from harness.checks import all_checks
 from harness.checks.context import CheckContext
+from harness.instrument.kit import Capability
 from harness.stages.builtin import STAGES
 from harness.verdicts import Verdict, run_check
 
@@ -13,7 +14,8 @@ ORDER = [s.name for s in STAGES]
 
 
 def by(stage: str) -> list:
-    return [c for c in all_checks() if ORDER.index(c.after) <= ORDER.index(stage) and c.family != "quality"]
+    found = [c for c in all_checks() if ORDER.index(c.after) <= ORDER.index(stage) and c.family != "quality"]
+    return [c for c in found if Capability.CALIBRATION_CHAIN not in c.needs]
 
 
 @pytest.mark.parametrize("stage", ["register", "calibs", "ingest", "visits", "defaults", "process"])

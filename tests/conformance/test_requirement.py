@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.conformance.requirement import Blocked, MismatchError, equal, mismatches, requirement
+from harness.conformance.requirement import MismatchError, equal, mismatches, requirement
 from harness.instrument.kit import Capability
 
 
@@ -41,7 +41,7 @@ def test_one_mistake_is_one_failure() -> None:
 
     one = subject()
     for test in (third, second):
-        with pytest.raises(Blocked, match="says nothing while first fails"):
+        with pytest.raises(pytest.skip.Exception, match="says nothing while first fails"):
             test(None, one)
     with pytest.raises(MismatchError, match="number of moons: seen 0, expected 1"):
         first(None, one)

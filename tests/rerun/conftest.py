@@ -54,7 +54,7 @@ def kit() -> InstrumentKit:
 
     unused: Any = None
     return InstrumentKit(
-        MiniInstrument, unused, unused, unused, frozenset(), pipelines={"DRP": str(HERE / "pipeline.yaml")}
+        MiniInstrument, unused, unused, frozenset(), pipelines={"DRP": str(HERE / "pipeline.yaml")}
     )
 
 

@@ -28,10 +28,11 @@ def context_of(folder: Path, parent: Path, dataset: Dataset, kit: InstrumentKit)
     return StageContext(
         repo=folder / "repo",
         outputs=folder / "outputs",
-        inputs={"process": parent / "outputs"},
+        inputs={},
         dataset=dataset,
         kit=kit,
         engine=InProcessEngine(),
         facts={},
         progress=lambda _: None,
+        origin=parent / "repo",
     )

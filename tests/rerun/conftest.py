@@ -53,9 +53,7 @@ def kit() -> InstrumentKit:
     from minirepo import MiniInstrument
 
     unused: Any = None
-    return InstrumentKit(
-        MiniInstrument, unused, unused, frozenset(), pipelines={"DRP": str(HERE / "pipeline.yaml")}
-    )
+    return InstrumentKit(MiniInstrument, unused, unused, frozenset(), pipelines={"DRP": str(HERE / "pipeline.yaml")})
 
 
 @pytest.fixture(scope="session")

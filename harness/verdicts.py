@@ -58,6 +58,9 @@ class Finding:
         The value found and the value that should be there.
     look : `str`, optional
         A shell command that shows it. ``{repo}`` stands for the repository.
+    remedy : `str`, optional
+        What puts it right: a ``butler`` (or ``harness``) command where there is one, else a sentence; that of the
+        check if empty. ``{repo}`` stands for the repository. Nothing ever runs it.
     """
 
     message: str
@@ -66,6 +69,7 @@ class Finding:
     seen: str = ""
     expected: str = ""
     look: str = ""
+    remedy: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +96,10 @@ class Check:
         Capabilities without which the check does not apply.
     upstream : `str`, optional
         Upstream ticket or wish that the check answers.
+    remedy : `str`, optional
+        What puts right those of its findings that do not say so themselves.
+    deep : `bool`, optional
+        Whether it opens the files of datasets one by one: left out of an audit unless that is asked for.
     """
 
     id: str
@@ -102,6 +110,8 @@ class Check:
     function: Callable[[CheckContext], Iterable[Finding]]
     needs: frozenset[str] = frozenset()
     upstream: str = ""
+    remedy: str = ""
+    deep: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +149,14 @@ class CheckResult:
 
 
 def check(
-    id: str, *, title: str, after: str, needs: Iterable[str] = (), upstream: str = ""
+    id: str,
+    *,
+    title: str,
+    after: str,
+    needs: Iterable[str] = (),
+    upstream: str = "",
+    remedy: str = "",
+    deep: bool = False,
 ) -> Callable[[Callable[[CheckContext], Iterator[Finding]]], Check]:
     """Make a `Check` of a generator function; its docstring is the rationale.
 
@@ -147,7 +164,7 @@ def check(
     ----------
     id : `str`
         Identifier ``family.what-must-hold``.
-    title, after, needs, upstream
+    title, after, needs, upstream, remedy, deep
         See `Check`.
     """
 
@@ -155,7 +172,8 @@ def check(
         rationale = " ".join((function.__doc__ or "").split())
         if not rationale:
             raise HarnessError(f"check {id} has no rationale", remedy="write it as the docstring")
-        return Check(id, title, rationale, id.partition(".")[0], after, function, frozenset(needs), upstream)
+        family = id.partition(".")[0]
+        return Check(id, title, rationale, family, after, function, frozenset(needs), upstream, remedy, deep)
 
     return wrap
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .scope import Scope
+
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
 
@@ -34,6 +36,8 @@ class CheckContext:
         What the stages left behind, by stage name.
     others : `tuple` [`~harness.datasets.manifest.Dataset`]
         Datasets that came into the repository before.
+    scope : `~harness.checks.scope.Scope`, optional
+        What part of the repository is asked about; by default all of it, with the contents of its files.
 
     Attributes
     ----------
@@ -49,6 +53,7 @@ class CheckContext:
         dataset: Dataset | None = None,
         facts: Mapping[str, Any] | None = None,
         others: tuple[Dataset, ...] = (),
+        scope: Scope | None = None,
     ) -> None:
         self.butler = butler
         self.root = root
@@ -56,6 +61,7 @@ class CheckContext:
         self.dataset = dataset
         self.facts: Mapping[str, Any] = facts or {}
         self.others = others
+        self.scope = Scope() if scope is None else scope
         self.count = 0
         self._cache: dict[str, Any] = {}
 

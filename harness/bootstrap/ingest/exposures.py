@@ -101,6 +101,7 @@ class Exposures:
         raws : `~collections.abc.Sequence` [`RawFile`]
             Files of any exposures of any instruments.
         """
+        self._repository.forget_absent_days()
         groups: dict[tuple[str, int], list[RawFile]] = {}
         for raw in raws:
             groups.setdefault((raw.frame.instrument, raw.frame.exposure), []).append(raw)

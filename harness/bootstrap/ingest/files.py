@@ -111,7 +111,7 @@ def _inflated(stream: BinaryIO) -> Iterator[tuple[BinaryIO, int]]:
 
 def _read_all(stream: BinaryIO, size: int) -> list[RawHeader]:
     """Read the headers of all HDUs."""
-    header, end = _read_header(stream, size, 0)
+    header, end = _read_header(stream, size, 0, stream.read(_FIRST_READ))
     headers = [header]
     if header.get("SIMPLE") is not True:
         raise BadRaw(Reason.NOT_FITS, "is not FITS: SIMPLE is not T", key="SIMPLE")
@@ -139,11 +139,8 @@ def _read_all(stream: BinaryIO, size: int) -> list[RawHeader]:
     return headers
 
 
-def _read_header(stream: BinaryIO, size: int, start: int) -> tuple[RawHeader, int]:
-    """Read a header; return it and the offset of the data that follow."""
-    if start:
-        stream.seek(start)
-    content = stream.read(_FIRST_READ)
+def _read_header(stream: BinaryIO, size: int, start: int, content: bytes) -> tuple[RawHeader, int]:
+    """Read the rest of a header whose beginning has been read; return it and the offset of the data that follow."""
     if not start and content[:9] != b"SIMPLE  =":
         raise BadRaw(
             Reason.NOT_FITS, f"is not FITS: begins with {content[:9]!r}", seen=repr(content[:9]), expected="SIMPLE  ="
@@ -164,9 +161,8 @@ def _read_header(stream: BinaryIO, size: int, start: int) -> tuple[RawHeader, in
 
 def _read_extension(stream: BinaryIO, size: int, start: int) -> tuple[RawHeader, int] | None:
     stream.seek(start)
-    if stream.read(8) != b"XTENSION":
-        return None
-    return _read_header(stream, size, start)
+    content = stream.read(_FIRST_READ)
+    return _read_header(stream, size, start, content) if content.startswith(b"XTENSION") else None
 
 
 def _data_length(header: RawHeader, hdu: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from .reasons import BadRaw, Reason
@@ -18,6 +19,7 @@ __all__ = ["BLOCK", "CARD", "EVERY_KEY", "GivenHeader", "RawHeader", "key_names"
 BLOCK = 2880
 """Bytes in a FITS block (FITS standard 4.0, section 3.1)."""
 CARD = 80
+_KEY = 8
 EVERY_KEY = "*"
 """Logged in place of a key when all of them were looked at."""
 
@@ -226,8 +228,21 @@ def parse_cards(block: str) -> RawHeader | None:
     text = block[:end]
     if "CONTINUE" in text or "HIERARCH" in text:
         return _parse_long_cards(text)
-    starts = range(end - CARD, -1, -CARD)  # backwards, so that the first of several cards wins
-    return RawHeader(text, dict(zip([text[i : i + 8].rstrip() for i in starts], starts, strict=True)))
+    return RawHeader(text, _places(tuple([text[i::CARD] for i in range(_KEY)])))
+
+
+@lru_cache(maxsize=256)
+def _places(columns: tuple[str, ...]) -> dict[str, int]:
+    """Find the cards of headers with the same keys in the same order, such as those of all files of a camera.
+
+    Parameters
+    ----------
+    columns : `tuple` [`str`]
+        The characters that keys have in each of their 8 columns.
+    """
+    keys = ["".join(key).rstrip() for key in zip(*columns, strict=True)]
+    # backwards, so that the first of several cards wins
+    return {key: i * CARD for i, key in zip(range(len(keys) - 1, -1, -1), reversed(keys), strict=True)}
 
 
 def _parse_long_cards(text: str) -> RawHeader:
@@ -248,6 +263,7 @@ def _parse_long_cards(text: str) -> RawHeader:
     return RawHeader(text, places, lengths)
 
 
+@lru_cache(maxsize=4096)  # the cards of a camera's HDUs are mostly alike
 def _parse(card: str, key: str) -> Any:
     """Return the value of a card: the common forms here, the others by astropy."""
     if card[8:10] == "= " and len(card) == CARD:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import HarnessError, UsageError, nearest
+from ...repository import rare_garbage_collection
 from .discover import Finder, Missing
 from .exposures import Exposure, Exposures, RawFile
 from .files import read_headers, same_content
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lsst.daf.butler import Butler, DatasetRef
     from lsst.resources import ResourcePath
 
+    from ...instrument.structure import StructureProblem
     from .header import RawHeader
 
 __all__ = ["BATCH", "ingest"]
@@ -92,13 +94,14 @@ def ingest(
     session = _Session(butler, transfer, run, translators, on_exists == "fail", fail_fast)
     start = time.perf_counter()
     finder = Finder(locations)
-    for path in finder:
-        session.take(path)
-        if session.pending >= batch:
-            session.flush()
-            if progress is not None:
-                progress(f"{session.report.found} files")
-    session.flush()
+    with rare_garbage_collection(tidy=False):
+        for path in finder:
+            session.take(path)
+            if session.pending >= batch:
+                session.flush()
+                if progress is not None:
+                    progress(f"{session.report.found} files")
+        session.flush()
     if progress is not None:
         progress(f"{session.report.found} files")
     return session.finish(finder.ignored, time.perf_counter() - start)
@@ -180,9 +183,7 @@ class _Session:
             try:
                 self._translators.correct(translator, header)
                 raw = RawFile(path, size, header, translator, identify(translator, header))
-                self._check_structure(raw, headers)
-                if not raws:  # one look at the content tells of the whole file
-                    self._check_content(raw)
+                self._check_file(raw, headers, look_inside=not raws)  # one look tells of the whole file
             except BadRaw as error:
                 errors.append(error)
             else:
@@ -193,8 +194,8 @@ class _Session:
             self._quarantine(Quarantined.of(path, refusal))
         return raws
 
-    def _check_structure(self, raw: RawFile, headers: Sequence[RawHeader]) -> None:
-        """Refuse files whose HDUs are not those of their detector, if the instrument's formatter can tell.
+    def _check_file(self, raw: RawFile, headers: Sequence[RawHeader], *, look_inside: bool) -> None:
+        """Let the instrument's formatter refuse a file, if it can tell: by its headers, and by reading it.
 
         Now, because the headers of all HDUs of a batch would fill the memory.
         """
@@ -204,41 +205,11 @@ class _Session:
             return  # each of its files is refused for that reason when it is translated
         formatter = instrument.instrument.getRawFormatter(raw.data_id)
         check = getattr(formatter, "check_structure", None)
-        if check is None or raw.frame.detector not in instrument.detectors:
-            return
-        try:
-            problems = check(headers, raw.frame.detector)
-        except HarnessError as error:
-            raise BadRaw(Reason.STRUCTURE, str(error), data_id=raw.data_id) from error
-        if problems:
-            first = problems[0]
-            more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-            raise BadRaw(
-                Reason.STRUCTURE,
-                f"is not a raw of detector {instrument.detectors[raw.frame.detector]}: {first}{more}",
-                key=first.key,
-                seen=first.seen,
-                expected=first.expected,
-                data_id=raw.data_id,
-            )
-
-    def _check_content(self, raw: RawFile) -> None:
-        """Refuse files that cannot be read as a whole, if the instrument's formatter says that reading is cheap."""
-        try:
-            instrument = self._repository.instrument(raw.frame.instrument)
-        except BadRaw:
-            return  # refused for that reason when it is translated
-        check = getattr(instrument.instrument.getRawFormatter(raw.data_id), "check_file", None)
-        if check is None:
-            return
-        try:
-            if isinstance(raw.path, str):
-                check(raw.path)
-            else:
-                with raw.path.as_local() as local:
-                    check(local.ospath)
-        except HarnessError as error:
-            raise BadRaw(Reason.STRUCTURE, str(error), data_id=raw.data_id) from error
+        if check is not None and raw.frame.detector in instrument.detectors:
+            _check_structure(check, raw, headers, instrument.detectors[raw.frame.detector])
+        check = getattr(formatter, "check_file", None)
+        if check is not None and look_inside:
+            _check_content(check, raw)
 
     def _refuse(self, raw: RawFile, error: BadRaw) -> None:
         self._quarantine(Quarantined.of(raw.path, error, raw.data_id))
@@ -349,3 +320,39 @@ class _Session:
         if self._existing_fail:
             raise BadRaw(Reason.EXISTS, f"is already in run {exposure.instrument.run}")
         return True
+
+
+def _check_structure(
+    check: Callable[[Sequence[RawHeader], int], Sequence[StructureProblem]],
+    raw: RawFile,
+    headers: Sequence[RawHeader],
+    name: str,
+) -> None:
+    """Refuse a file whose HDUs are not those of its detector."""
+    try:
+        problems = check(headers, raw.frame.detector)
+    except HarnessError as error:
+        raise BadRaw(Reason.STRUCTURE, str(error), data_id=raw.data_id) from error
+    if problems:
+        first = problems[0]
+        more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        raise BadRaw(
+            Reason.STRUCTURE,
+            f"is not a raw of detector {name}: {first}{more}",
+            key=first.key,
+            seen=first.seen,
+            expected=first.expected,
+            data_id=raw.data_id,
+        )
+
+
+def _check_content(check: Callable[[str], object], raw: RawFile) -> None:
+    """Refuse a file that cannot be read as a whole."""
+    try:
+        if isinstance(raw.path, str):
+            check(raw.path)
+        else:
+            with raw.path.as_local() as local:
+                check(local.ospath)
+    except HarnessError as error:
+        raise BadRaw(Reason.STRUCTURE, str(error), data_id=raw.data_id) from error

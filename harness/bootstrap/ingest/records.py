@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .reasons import BadRaw, Reason
@@ -22,6 +24,8 @@ EARLIEST = 1980
 """Year before which no CCD image of a survey was taken; 1970 and earlier mean an unset clock."""
 LATEST = 2099
 """Last year that the middleware can represent."""
+_EARLIEST_MJD, _LATEST_MJD = (datetime.date(year, 1, 1).toordinal() - 678576 for year in (EARLIEST, LATEST + 1))
+"""Modified Julian dates on which the first of these years begins and the last one has ended."""
 NO_EXPOSURE_TIME = -1.0
 """What translators give (s) for a header without one: LATISS wrote such when its telescope was not there."""
 FUTURE = 1.0
@@ -122,7 +126,7 @@ def _check_times(begin: Time, end: Time) -> None:
             expected=f"not before {begin.isot}",
         )
     for name, time in (("begin", begin), ("end", end)):
-        if not EARLIEST <= time.ymdhms["year"] <= LATEST:
+        if not _EARLIEST_MJD <= time.mjd < _LATEST_MJD:  # a third of the time that the year itself takes
             raise BadRaw(
                 Reason.BAD_TIME,
                 f"{name} of the exposure is {time.isot}: the clock was not set",
@@ -134,19 +138,23 @@ def _check_times(begin: Time, end: Time) -> None:
 
 def _day_span(info: ObservationInfo) -> Any:
     """Return the 24 hours of the observing day; `None` if its offset is unknown."""
+    if info.observing_day_offset is None:
+        return None
+    return _span_of_day(info.observing_day, float(info.observing_day_offset.to_value("s")))
+
+
+@lru_cache(maxsize=64)  # a night has a thousand exposures
+def _span_of_day(day: int, offset: float) -> Any:
+    """Return the 24 hours of a day that begins so many seconds after midnight."""
     from astropy.time import Time, TimeDelta
     from lsst.daf.butler import Timespan
 
-    if info.observing_day_offset is None:
-        return None
-    text = f"{info.observing_day:08d}"
+    text = f"{day:08d}"
     try:
         midnight = Time(f"{text[:4]}-{text[4:6]}-{text[6:]}T00:00:00", format="isot", scale="tai")
     except ValueError as error:
-        raise BadRaw(
-            Reason.BAD_TIME, f"observing day {info.observing_day} is no date", key="day_obs", seen=info.observing_day
-        ) from error
-    begin = midnight + info.observing_day_offset
+        raise BadRaw(Reason.BAD_TIME, f"observing day {day} is no date", key="day_obs", seen=day) from error
+    begin = midnight + TimeDelta(offset, format="sec", scale="tai")
     return Timespan(begin, begin + TimeDelta(DAY, format="sec", scale="tai"))
 
 

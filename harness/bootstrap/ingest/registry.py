@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ __all__ = ["RAW_DEFINITION", "RegisteredInstrument", "Repository"]
 
 RAW_DEFINITION = ("raw", ("instrument", "exposure", "detector"), "HarnessRaw")
 """Name, dimensions and storage class of raws for instruments that do not say."""
+MOST_TERMS = 500
+"""Exposures asked for at a time: SQLite refuses expressions that are 1000 deep, which so many alternatives are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,38 +160,48 @@ class Repository:
 
     def exposures(self, name: str, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         """Return the fields of those exposures that have a record."""
-        records = self.butler.query_dimension_records(
-            "exposure", where=f"exposure IN ({_listed(ids)})", instrument=name, limit=None, explain=False
-        )
-        return {r.id: r.toDict() for r in records}
+        found: dict[int, dict[str, Any]] = {}
+        for some in itertools.batched(ids, MOST_TERMS):
+            records = self.butler.query_dimension_records(
+                "exposure", where=f"exposure IN ({_listed(some)})", instrument=name, limit=None, explain=False
+            )
+            found |= {r.id: r.toDict() for r in records}
+        return found
 
     def day(self, name: str, day_obs: int) -> Mapping[str, Any] | None:
         """Return the fields of an observing day; `None` if it has no record."""
         key = (name, day_obs)
-        if self._days.get(key) is None:
+        if key not in self._days:
             found = self.butler.query_dimension_records(
                 "day_obs", instrument=name, day_obs=day_obs, limit=None, explain=False
             )
             self._days[key] = found[0].toDict() if found else None
         return self._days[key]
 
+    def forget_absent_days(self) -> None:
+        """Ask again for observing days that had no record: they may have got one, here or by another process."""
+        self._days = {key: fields for key, fields in self._days.items() if fields is not None}
+
     def raws(self, instrument: RegisteredInstrument, exposures: Iterable[int]) -> dict[tuple[int, int], DatasetRef]:
         """Return the raws of some exposures by exposure and detector."""
         from lsst.daf.butler.registry import MissingCollectionError, MissingDatasetTypeError
 
-        try:
-            refs = self.butler.query_datasets(
-                instrument.dataset_type.name,
-                collections=instrument.run,
-                where=f"exposure IN ({_listed(exposures)})",
-                instrument=instrument.name,
-                find_first=False,
-                limit=None,
-                explain=False,
-            )
-        except (MissingCollectionError, MissingDatasetTypeError):
-            return {}
-        return {(r.dataId["exposure"], r.dataId["detector"]): r for r in refs}
+        found: dict[tuple[int, int], DatasetRef] = {}
+        for some in itertools.batched(exposures, MOST_TERMS):
+            try:
+                refs = self.butler.query_datasets(
+                    instrument.dataset_type.name,
+                    collections=instrument.run,
+                    where=f"exposure IN ({_listed(some)})",
+                    instrument=instrument.name,
+                    find_first=False,
+                    limit=None,
+                    explain=False,
+                )
+            except (MissingCollectionError, MissingDatasetTypeError):
+                return {}
+            found |= {(r.dataId["exposure"], r.dataId["detector"]): r for r in refs}
+        return found
 
     def artifacts(self, refs: Iterable[DatasetRef]) -> dict[DatasetRef, str | ResourcePath]:
         """Return the files of those datasets that the datastore knows: local paths, or resources."""

@@ -96,7 +96,8 @@ class Translators:
         classes = dict.fromkeys((*MetadataTranslator.translators.values(), *extra))
         self._classes = tuple(classes)
         self._ancestors = {c: frozenset(c.__mro__[1:]) for c in classes}
-        self._choice: _Memo[type[MetadataTranslator]] = _Memo()
+        self._claimants = _Claimants(self._classes)
+        self._chosen: dict[frozenset[type[MetadataTranslator]], type[MetadataTranslator]] = {}
         self._corrected: dict[type[MetadataTranslator], _Memo[bool]] = {}
 
     def correct(self, translator: type[MetadataTranslator], header: RawHeader) -> None:
@@ -117,14 +118,6 @@ class Translators:
                 memo.value = fix_header(header, translator_class=translator)
 
     def choose(self, header: RawHeader, path: str) -> type[MetadataTranslator]:
-        """Return the translator that claims a header; see `_choose`."""
-        found = self._choice.recall(header)
-        if found is None:
-            with self._choice.watch(header):
-                found = self._choice.value = self._choose(header, path)
-        return found
-
-    def _choose(self, header: RawHeader, path: str) -> type[MetadataTranslator]:
         """Return the translator that claims a header.
 
         Parameters
@@ -139,9 +132,16 @@ class Translators:
         BadRaw
             If no translator, or several unrelated ones, claim it.
         """
-        claims = [c for c in self._classes if _claims(c, header, None)]
+        claims = self._claimants.of(header)
         if not claims:
-            claims = [c for c in self._classes if _claims(c, header, path)]
+            return self._choose([c for c in self._classes if _claims(c, header, path)], header)
+        found = self._chosen.get(claims)
+        if found is None:
+            found = self._chosen[claims] = self._choose([c for c in self._classes if c in claims], header)
+        return found
+
+    def _choose(self, claims: list[type[MetadataTranslator]], header: RawHeader) -> type[MetadataTranslator]:
+        """Return the most refined of those translators that claim a header."""
         if len(claims) > 1:
             inherited = frozenset().union(*(self._ancestors[c] for c in claims))
             claims = [c for c in claims if c not in inherited]
@@ -154,6 +154,50 @@ class Translators:
         raise BadRaw(
             Reason.UNKNOWN_INSTRUMENT, f"no metadata translator claims this header ({said})", key="INSTRUME", seen=said
         )
+
+
+@dataclasses.dataclass(slots=True)
+class _Group:
+    """Translators that looked at the same cards of a header, and those of them that claimed it."""
+
+    text: tuple[str | None, ...]
+    classes: list[type[MetadataTranslator]] = dataclasses.field(default_factory=list)
+    claims: set[type[MetadataTranslator]] = dataclasses.field(default_factory=set)
+
+
+class _Claimants:
+    """Which translators claim a header, whatever its file is called.
+
+    Each is asked again only if a card that it looked at has changed: one that looks at a card of a single file, such
+    as the name of a frame, does not make all others be asked.
+    """
+
+    def __init__(self, classes: Iterable[type[MetadataTranslator]]) -> None:
+        # By the cards that were looked at; what has looked at all of them is always asked.
+        self._groups: dict[tuple[str, ...], _Group] = {(EVERY_KEY,): _Group((), list(classes))}
+        self._last: frozenset[type[MetadataTranslator]] = frozenset()
+
+    def of(self, header: RawHeader) -> frozenset[type[MetadataTranslator]]:
+        """Return the translators that claim a header, by its cards alone."""
+        groups = self._groups
+        stale = [k for k, g in groups.items() if EVERY_KEY in k or signature(header, k) != g.text]
+        if stale:
+            for translator in [c for k in stale for c in groups.pop(k).classes]:
+                self._ask(translator, header)
+            self._last = frozenset().union(*(g.claims for g in groups.values()))
+        return self._last
+
+    def _ask(self, translator: type[MetadataTranslator], header: RawHeader) -> None:
+        header.accessed = asked = set[str]()
+        claimed = _claims(translator, header, None)
+        header.accessed = None
+        keys = tuple(sorted(asked))
+        group = self._groups.get(keys)
+        if group is None:
+            group = self._groups[keys] = _Group(signature(header, keys))
+        group.classes.append(translator)
+        if claimed:
+            group.claims.add(translator)
 
 
 class _Memo[T]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from .exposures import Exposure, RawFile
 from .reasons import BadRaw, Reason
 
 if TYPE_CHECKING:
-    from lsst.daf.butler import DatasetRef, FileDataset
+    from lsst.daf.butler import Butler, DatasetRef, DimensionRecord, FileDataset
     from lsst.resources import ResourcePath
 
     from .registry import Repository
@@ -97,13 +97,19 @@ class Writer:
         registry = self._butler.registry
         new = {id(e): e for file in files for _, e in file if not e.registered}
         with self._butler.transaction():
+            days: list[Mapping[str, Any]] = []
             for exposure in new.values():
                 # sync rather than insert: a record that another process has just made is compared, not kept blindly
                 for element, fields in exposure.records.items():
+                    if element == "day_obs":
+                        if fields in days:
+                            continue
+                        days.append(fields)
                     registry.syncDimensionData(element, dict(fields))
+            known = _Known(self._butler)
             for transfer, batch in self._batches(files).items():
                 self._butler.ingest(
-                    *(self._dataset(file) for file in batch),
+                    *(self._dataset(file, known) for file in batch),
                     transfer=None if transfer == "none" else transfer,
                 )
 
@@ -123,18 +129,20 @@ class Writer:
             batches.setdefault("hardlink" if near else "copy", []).append(file)
         return batches
 
-    def _dataset(self, file: Sequence[Item]) -> FileDataset:
+    def _dataset(self, file: Sequence[Item], known: _Known) -> FileDataset:
         from lsst.daf.butler import FileDataset
         from lsst.resources import ResourcePath
 
         raw, exposure = file[0]
-        refs = [self.expected_ref(*item) for item in file]
+        refs = [self.expected_ref(*item, known.records(*item)) for item in file]
         # made once here, rather than three times by the datastore
         path = ResourcePath(raw.path, forceAbsolute=False, forceDirectory=False)
         return FileDataset(path, refs, formatter=exposure.instrument.instrument.getRawFormatter(refs[0].dataId))
 
-    def expected_ref(self, raw: RawFile, exposure: Exposure) -> DatasetRef:
-        """Return the dataset that a raw becomes."""
+    def expected_ref(
+        self, raw: RawFile, exposure: Exposure, records: Mapping[str, DimensionRecord | None] | None = None
+    ) -> DatasetRef:
+        """Return the dataset that a raw becomes, with its dimension records if they are given."""
         from lsst.daf.butler import DataCoordinate, DatasetIdGenEnum, DatasetRef
 
         instrument = exposure.instrument
@@ -142,6 +150,8 @@ class Writer:
         identity = raw.data_id
         # "standardize" would do the same at ten times the cost
         coordinate = DataCoordinate.from_required_values(dimensions, tuple(identity[d] for d in dimensions.required))
+        if records is not None:
+            coordinate = coordinate.expanded(records)
         return DatasetRef(
             instrument.dataset_type,
             coordinate,
@@ -188,6 +198,34 @@ class Writer:
                 source.unlink(missing_ok=True)
         else:
             path.remove()
+
+
+class _Known:
+    """Dimension records of the raws of a batch, after those of their exposures have been synchronised.
+
+    The middleware would look up the same ones for each raw.
+    """
+
+    def __init__(self, butler: Butler) -> None:
+        self._butler = butler
+        self._exposures: dict[int, Mapping[str, DimensionRecord | None]] = {}
+        self._detectors: dict[tuple[str, int], Mapping[str, DimensionRecord | None]] = {}
+
+    def records(self, raw: RawFile, exposure: Exposure) -> Mapping[str, DimensionRecord | None]:
+        """Return the records of a raw by dimension element."""
+        expand = self._butler.registry.expandDataId
+        frame, elements = raw.frame, self._butler.dimensions.elements
+        shared = self._exposures.get(id(exposure))
+        if shared is None:
+            own = {name: elements[name].RecordClass(**fields) for name, fields in exposure.records.items()}
+            expanded = expand(instrument=frame.instrument, exposure=frame.exposure, records=own)
+            shared = self._exposures[id(exposure)] = dict(expanded.records)
+        key = (frame.instrument, frame.detector)
+        detector = self._detectors.get(key)
+        if detector is None:
+            expanded = expand(instrument=frame.instrument, detector=frame.detector)
+            detector = self._detectors[key] = dict(expanded.records)
+        return {**shared, **detector}
 
 
 def _local_root(butler: Any) -> Path | None:

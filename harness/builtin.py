@@ -20,16 +20,26 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "run",
+    "rerun",
+    "audit",
+    "accept",
     "ingest",
     "define_visits",
     "inspect_file",
     "checks",
+    "contract",
     "defects",
+    "corrupt",
     "datasets",
     "plugins",
     "doctor",
     "new_plugin",
     "check_plugin",
+    "roundtrip",
+    "merge",
+    "explain_empty",
+    "explore",
+    "replay",
 )
 """Modules of `harness.cli`, each with a ``command``."""
 
@@ -80,11 +90,12 @@ def harness_defects() -> Iterable[Defect]:
 
 @hookimpl
 def harness_engines() -> Iterable[Engine]:
-    """In process, and as a subprocess."""
+    """In process, as a subprocess, and without a registry."""
     from .engines.inprocess import InProcessEngine
     from .engines.pipetask import PipetaskEngine
+    from .engines.qbb import QuantumBackedEngine
 
-    return (InProcessEngine(), PipetaskEngine())
+    return (InProcessEngine(), PipetaskEngine(), QuantumBackedEngine())
 
 
 @hookimpl

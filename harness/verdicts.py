@@ -14,7 +14,7 @@ from .errors import ExitCode, HarnessError
 if TYPE_CHECKING:
     from .checks.context import CheckContext
 
-__all__ = ["Check", "CheckResult", "Finding", "Verdict", "check", "run_check", "worst"]
+__all__ = ["Check", "CheckResult", "Finding", "NotApplicableError", "Verdict", "check", "run_check", "worst"]
 
 
 class Verdict(StrEnum):
@@ -31,6 +31,10 @@ class Verdict(StrEnum):
 
 
 _ORDER = (Verdict.PASS, Verdict.UNKNOWN, Verdict.FAIL)
+
+
+class NotApplicableError(Exception):
+    """What a check raises that has nothing to go by; the message says what it would need."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -136,6 +140,10 @@ class CheckResult:
         Why the verdict is unknown; empty otherwise.
     traceback : `str`
         Where a crash happened; empty otherwise.
+    more : `int`
+        Findings beyond the limit, which were only counted.
+    idle : `bool`
+        Whether the verdict is unknown for want of anything to look at.
     """
 
     check: Check
@@ -146,6 +154,8 @@ class CheckResult:
     seconds: float
     reason: str = ""
     traceback: str = ""
+    more: int = 0
+    idle: bool = False
 
 
 def check(
@@ -178,7 +188,7 @@ def check(
     return wrap
 
 
-def run_check(item: Check, context: CheckContext, stage: str) -> CheckResult:
+def run_check(item: Check, context: CheckContext, stage: str, *, limit: int | None = None) -> CheckResult:
     """Run one check.
 
     A check that crashes, or that found nothing to look at, is unknown: never a pass.
@@ -191,6 +201,8 @@ def run_check(item: Check, context: CheckContext, stage: str) -> CheckResult:
         What it looks at.
     stage : `str`
         Name of the stage that led to this state.
+    limit : `int`, optional
+        Keep at most so many findings, and count the rest; all by default.
 
     Returns
     -------
@@ -201,17 +213,26 @@ def run_check(item: Check, context: CheckContext, stage: str) -> CheckResult:
     context.begin()
     reason = trace = ""
     findings: list[Finding] = []
+    more, idle = 0, False
     try:
-        findings.extend(item.function(context))
+        for finding in item.function(context):
+            if limit is None or len(findings) < limit:
+                findings.append(finding)
+            else:
+                more += 1
+    except NotApplicableError as error:
+        reason, idle = str(error), not findings
+    except HarnessError as error:
+        reason, trace = str(error), traceback.format_exc()
     except Exception as error:  # any crash of a check is a verdict, and is reported as such
         reason, trace = f"crashed: {type(error).__name__}: {error}", traceback.format_exc()
-    if findings:
+    if findings or more:
         verdict = Verdict.FAIL
     elif reason:
         verdict = Verdict.UNKNOWN
     elif not context.count:
-        verdict, reason = Verdict.UNKNOWN, "found nothing to look at"
+        verdict, reason, idle = Verdict.UNKNOWN, "found nothing to look at", True
     else:
         verdict = Verdict.PASS
     seconds = time.perf_counter() - start
-    return CheckResult(item, stage, verdict, tuple(findings), context.count, seconds, reason, trace)
+    return CheckResult(item, stage, verdict, tuple(findings), context.count, seconds, reason, trace, more, idle)

@@ -207,7 +207,7 @@ def test_the_core_is_itself_a_plugin() -> None:
     plugins = load_plugins()
     assert plugins.states[0].name == "builtin"
     assert {"process", "rerun"} <= set(plugins.stages())
-    assert {"inprocess", "pipetask"} == set(plugins.engines())
+    assert {"inprocess", "pipetask", "qbb"} == set(plugins.engines())
     assert all(isinstance(s, Stage) for s in plugins.stages().values())
     assert not plugins.quarantined
 

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
-from .artifacts import local_path, problem, sizes
+from .artifacts import local_path, problem
 from .chains import find_cycles
+from .inventory import files_of
+from .members import describe, described
 from .quanta import quanta
 from .records import look_datasets, spread, text
-from .tables import FileRow, tables
+from .tables import tables
 
 if TYPE_CHECKING:
     from .context import CheckContext
+    from .rows import FileRow
 
 __all__ = ["CHECKS", "Carried", "carried_by"]
 
@@ -63,13 +66,11 @@ def carried(context: CheckContext) -> Sequence[Carried]:
     """Return what the outputs of quanta say about themselves: FITS headers and metadata of Parquet tables."""
 
     def make() -> Sequence[Carried]:
-        data = tables(context)
         listed = {i for q in quanta(context) for i in q.outputs or ()}
-        found = sizes(context)
-        rows = [r for r in data.files if r.dataset_id in listed and Path(r.path).suffix in _READERS and not r.component]
+        rows = [r for r in files_of(context, listed).values() if Path(r.path).suffix in _READERS]
         out = []
-        for row in spread(sorted(rows, key=lambda r: r.path), SAMPLE):
-            if found[row.datastore, row.path] is not None and (item := carried_by(context, row)):
+        for row in spread(sorted(rows, key=lambda r: r.path), min(SAMPLE, context.scope.sample or SAMPLE)):
+            if item := carried_by(context, row):
                 out.append(item)
         return out
 
@@ -144,22 +145,24 @@ def _look(path: str) -> str:
     title="A file's own dataset id, type, run and data ID are those of the registry",
     after="process",
     needs=COADDS,
+    deep=True,
+    remedy="Remove the dataset with 'butler prune-datasets --purge' and make it again.",
 )
 def artifact_names_itself(context: CheckContext) -> Iterator[Finding]:
     """A file that was copied over another one is intact, has a plausible size, and is the wrong sky."""
-    data = tables(context)
-    found = [(i, data.datasets[i.row.dataset_id]) for i in carried(context) if i.row.dataset_id in data.datasets]
+    about = described(context, carried(context), lambda i: i.row.dataset_id)
+    found = [(item, dataset) for item, dataset in about if dataset is not None]
     # Some storage classes have no room for provenance: where one file of a type has it, all must.
     telling = {dataset.type_id for item, dataset in found if item.own}
     for item, dataset in found:
         if dataset.type_id not in telling:
             continue
         context.examined()
-        data_id = data.data_ids.get(dataset.id, {})
+        data_id = dataset.data_id
         wanted = {
             "id": str(dataset.id),
-            "run": data.collection_name(dataset.run_id),
-            "datasettype": data.dataset_type_name(dataset.type_id),
+            "run": dataset.run,
+            "datasettype": dataset.kind,
         } | {f"dataid {k}": str(v) for k, v in data_id.items()}
         differing = [n for n, v in wanted.items() if item.own.get(n) != v]
         if differing:
@@ -178,23 +181,21 @@ def artifact_names_itself(context: CheckContext) -> Iterator[Finding]:
     title="The inputs that a file names exist, unless they were made again since",
     after="process",
     needs=COADDS,
+    deep=True,
+    remedy="Get the inputs from a copy with 'butler transfer-datasets', or make the output again.",
 )
 def inputs_exist(context: CheckContext) -> Iterator[Finding]:
     """An output whose inputs are gone cannot be reproduced.
 
     Outputs that are deleted and made again get new ids: what had been made of the old ones names those still.
     """
-    data = tables(context)
-    latest = {pair: max(data.datasets[i].ingest_date for i in ids) for pair, ids in data.by_run_and_type.items() if ids}
-    for item in carried(context):
-        dataset = data.datasets.get(item.row.dataset_id)
+    latest = _latest(context)
+    for item, dataset in described(context, carried(context), lambda i: i.row.dataset_id):
         if dataset is None:
             continue
-        kind = data.dataset_type_name(dataset.type_id)
-        data_id = data.data_ids.get(dataset.id, {})
-        for named in item.inputs:
+        kind, data_id = dataset.kind, dataset.data_id
+        for named, source in described(context, item.inputs, lambda i: i.id):
             context.examined()
-            source = data.datasets.get(named.id)
             remade = latest.get((named.run, named.dataset_type.partition(".")[0]))
             if source is None and (remade is None or remade <= dataset.ingest_date):
                 yield Finding(
@@ -207,28 +208,43 @@ def inputs_exist(context: CheckContext) -> Iterator[Finding]:
                 )
 
 
+def _latest(context: CheckContext) -> Mapping[tuple[str, str], Any]:
+    """Return when the newest dataset of each run and type came."""
+    import sqlalchemy
+
+    data = tables(context)
+    dataset = data.table("dataset", "run_id", "dataset_type_id", "ingest_date")
+    group = (dataset.c.run_id, dataset.c.dataset_type_id)
+    statement = sqlalchemy.select(*group, sqlalchemy.func.max(dataset.c.ingest_date)).group_by(*group)
+    return {
+        (data.collection_name(run), data.dataset_type_name(kind)): date for run, kind, date in data.stream(statement)
+    }
+
+
 @check(
     "provenance.acyclic",
     title="No dataset is made of itself, directly or through others",
     after="process",
     needs=COADDS,
+    deep=True,
+    remedy="Make these datasets again: what their files say of their inputs cannot be true.",
 )
 def acyclic(context: CheckContext) -> Iterator[Finding]:
     """Provenance is walked backwards to the raws: a walk in a circle means that some link of it is false."""
-    data = tables(context)
     sources: dict[uuid.UUID, list[Any]] = defaultdict(list)
     for item in carried(context):
         context.examined()
         sources[item.row.dataset_id].extend(i.id for i in item.inputs)
     for cycle in find_cycles(sources):
-        dataset = data.datasets.get(cycle[0])
-        kind = data.dataset_type_name(dataset.type_id) if dataset is not None else "dataset"
-        data_id = data.data_ids.get(cycle[0], {})
-        names = [data.dataset_type_name(data.datasets[i].type_id) if i in data.datasets else str(i) for i in cycle]
+        known = describe(context, cycle)
+        dataset = known.get(cycle[0])
+        kind = dataset.kind if dataset is not None else "dataset"
+        data_id = dataset.data_id if dataset is not None else {}
+        names = [known[i].kind if i in known else str(i) for i in cycle]
         yield Finding(
             f"{kind} {text(data_id)} is made of itself",
             data_id=data_id,
-            where=data.collection_name(dataset.run_id) if dataset is not None else "",
+            where=dataset.run if dataset is not None else "",
             seen=" ← ".join([*names, names[0]]),
             expected="inputs that do not depend on it",
             look=look_datasets(kind, "'*'", data_id),

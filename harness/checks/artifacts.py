@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .tables import FileRow, tables
+from .rows import FileRow
+from .tables import tables
 
 if TYPE_CHECKING:
     from .context import CheckContext
 
-__all__ = ["is_external", "local_path", "problem", "sizes"]
+__all__ = ["is_external", "local_path", "problem", "sizes_of"]
+
+REMOTE = 1000
+"""Remote files that are asked for at a time."""
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Errors that say that a file is not there; a link that leads back to itself is none."""
 
 FITS_BLOCK = 2880
 """FITS files are a whole number of blocks of this many bytes (FITS standard 4.0, section 3.1)."""
@@ -24,9 +33,9 @@ JSON_LIMIT = 4_000_000
 """JSON files beyond this size (bytes) are not parsed, only looked at."""
 
 
-def is_external(row: FileRow) -> bool:
-    """Tell whether a file was ingested where it is, outside the datastore's root."""
-    return "://" in row.path or row.path.startswith(("/", "file:"))
+def is_external(path: str) -> bool:
+    """Tell whether a recorded path is that of a file that was ingested where it is, outside the datastore's root."""
+    return "://" in path or path.startswith(("/", "file:"))
 
 
 def local_path(context: CheckContext, row: FileRow) -> Path | None:
@@ -35,7 +44,7 @@ def local_path(context: CheckContext, row: FileRow) -> Path | None:
     A part of a zip file stands for the zip file.
     """
     root = tables(context).datastores[row.datastore][1]
-    if is_external(row):
+    if is_external(row.path):
         from lsst.resources import ResourcePath
 
         uri = ResourcePath(row.path, forceAbsolute=True, forceDirectory=False)
@@ -44,44 +53,38 @@ def local_path(context: CheckContext, row: FileRow) -> Path | None:
     return Path(root.ospath) / row.path.partition("#")[0] if root.isLocal else None
 
 
-def sizes(context: CheckContext) -> Mapping[tuple[str, str], int | None]:
-    """Return the size in bytes of each recorded file by datastore and recorded path, `None` if it is not there.
+def sizes_of(context: CheckContext, rows: Iterable[FileRow]) -> Iterator[tuple[FileRow, int | OSError | None]]:
+    """Ask for the files of records, one by one.
 
-    Raises
+    Yields
     ------
-    OSError
-        If a file can neither be seen nor be said to be missing (no permission, I/O error).
+    row, size : `tuple`
+        A record with the size of its file (bytes); `None` if it is not there, the error if that cannot be said (no
+        permission, I/O error).
     """
-
-    def make() -> Mapping[tuple[str, str], int | None]:
-        out: dict[tuple[str, str], int | None] = {}
-        remote: list[FileRow] = []
-        for row in tables(context).files:
-            key = row.datastore, row.path
-            if key in out:
-                continue
-            path = local_path(context, row)
+    for batch in itertools.batched(rows, REMOTE):
+        paths = [local_path(context, row) for row in batch]
+        remote = _remote_sizes(context, [row for row, path in zip(batch, paths, strict=True) if path is None])
+        for row, path in zip(batch, paths, strict=True):
             if path is None:
-                remote.append(row)
+                yield row, remote[row.datastore, row.path]
                 continue
             try:
-                out[key] = os.stat(path).st_size  # noqa: PTH116 - a million times in an audit
-            except (FileNotFoundError, NotADirectoryError):
-                out[key] = None
-        out.update(_remote_sizes(context, remote))
-        return out
-
-    return context.cached("sizes of files", make)
+                yield row, os.stat(path).st_size  # noqa: PTH116 - a million times in an audit
+            except OSError as error:
+                yield row, None if error.errno in GONE else error
 
 
 def _remote_sizes(context: CheckContext, rows: list[FileRow]) -> Mapping[tuple[str, str], int | None]:
+    """Return the sizes of remote files by datastore and recorded path, `None` for those that are not there."""
     from lsst.resources import ResourcePath
 
     roots = {name: root for name, (_, root) in tables(context).datastores.items()}
     uris = {}
     for row in rows:
-        outside = is_external(row)
-        uri = ResourcePath(row.path) if outside else roots[row.datastore].join(row.path, forceDirectory=False)
+        outside = is_external(row.path)
+        plain = row.path if outside else row.path.partition("#")[0]
+        uri = ResourcePath(plain) if outside else roots[row.datastore].join(plain, forceDirectory=False)
         uris[row.datastore, row.path] = uri
     there = ResourcePath.mexists(uris.values()) if uris else {}
     return {key: uri.size() if there[uri] else None for key, uri in uris.items()}

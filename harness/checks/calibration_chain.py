@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Any
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
 from .artifact_provenance import Input, carried_by
-from .records import by_key, iso, look_datasets, text
-from .tables import Validity, tables
+from .inventory import files_of
+from .members import described, members
+from .records import by_key, iso, look_datasets, spread, text
+from .tables import tables
 
 if TYPE_CHECKING:
     from lsst.daf.butler import DimensionRecord
 
     from .context import CheckContext
-    from .tables import DatasetRow
+    from .members import Member
+    from .rows import Validity
 
 __all__ = ["CHECKS"]
 
@@ -39,18 +42,13 @@ def _validities(context: CheckContext) -> Mapping[uuid.UUID, list[Validity]]:
 
 def _inputs(context: CheckContext, identifier: uuid.UUID) -> tuple[Input, ...]:
     """Return the datasets that a file names as those that it was made of."""
-
-    def make() -> Any:
-        return {r.dataset_id: r for r in tables(context).files if not r.component}
-
-    row = context.cached("files by dataset", make).get(identifier)
+    row = files_of(context, [identifier]).get(identifier)
     found = carried_by(context, row) if row is not None else None
     return found.inputs if found is not None else ()
 
 
-def _exposure(context: CheckContext, identifier: uuid.UUID) -> DimensionRecord | None:
-    """Return the exposure in a dataset's data ID."""
-    data_id = tables(context).data_ids.get(identifier, {})
+def _exposure(context: CheckContext, data_id: Mapping[str, Any]) -> DimensionRecord | None:
+    """Return the exposure in a data ID."""
     return by_key(context, "exposure").get((data_id.get("instrument"), data_id.get("exposure")))
 
 
@@ -59,6 +57,8 @@ def _exposure(context: CheckContext, identifier: uuid.UUID) -> DimensionRecord |
     title="Every calibration was made of exposures that lie in its own validity range",
     after="calibrate",
     needs=CHAIN,
+    deep=True,
+    remedy="Decertify it for that time, or make it again of the exposures that belong there.",
 )
 def made_in_range(context: CheckContext) -> Iterator[Finding]:
     """A flat of last year's filter is a flat, and nothing else tells that it is the wrong one.
@@ -66,24 +66,26 @@ def made_in_range(context: CheckContext) -> Iterator[Finding]:
     What a calibration was made of is read from its own file, not from its name or its collection.
     """
     data = tables(context)
-    for identifier, rows in _validities(context).items():
-        for named in _inputs(context, identifier):
-            exposure = _exposure(context, named.id)
-            if exposure is None or exposure.timespan is None:
+    certified = list(_validities(context).items())
+    chosen = spread(certified, context.scope.sample or len(certified))
+    for (identifier, rows), made in described(context, chosen, lambda pair: pair[0]):
+        for _, source in described(context, _inputs(context, identifier), lambda i: i.id):
+            exposure = _exposure(context, source.data_id) if source is not None else None
+            if made is None or exposure is None or exposure.timespan is None:
                 continue
             for row in rows:
                 context.examined()
                 begin, end = exposure.timespan.nsec
                 if not (row.begin <= begin and end <= row.end):
                     kind = data.dataset_type_name(row.type_id)
-                    data_id = data.data_ids.get(identifier, {})
+                    data_id = made.data_id
                     yield Finding(
                         f"{kind} {text(data_id)} was made of exposure {exposure.id}, outside its validity range",
                         data_id=data_id,
                         where=data.collection_name(row.collection_id),
                         seen=f"an exposure from {iso(begin)}",
                         expected=f"exposures from {iso(row.begin)} to {iso(row.end)}",
-                        look=look_datasets(kind, data.collection_name(data.datasets[identifier].run_id), data_id),
+                        look=look_datasets(kind, made.run, data_id),
                     )
 
 
@@ -92,6 +94,7 @@ def made_in_range(context: CheckContext) -> Iterator[Finding]:
     title="For every exposure a search by its time finds the calibrations of its own epoch",
     after="calibrate",
     needs=CHAIN,
+    remedy="butler certify-calibrations {repo} RUN COLLECTION TYPE --begin-date BEGIN --end-date END",
 )
 def epoch_found(context: CheckContext) -> Iterator[Finding]:
     """The middleware's own search is asked, for every exposure of the manifest and every type that is certified.
@@ -150,6 +153,8 @@ def epoch_found(context: CheckContext) -> Iterator[Finding]:
     title="Every image was calibrated with what is valid at the time of its exposure",
     after="process",
     needs=PROCESSED,
+    deep=True,
+    remedy="Process the exposure again, with what is certified now.",
 )
 def used_in_range(context: CheckContext) -> Iterator[Finding]:
     """What is certified is a promise; what was used is in the provenance of the files.
@@ -158,38 +163,36 @@ def used_in_range(context: CheckContext) -> Iterator[Finding]:
     """
     data = tables(context)
     validities = _validities(context)
-    for dataset in _of_exposures(context):
-        exposure = _exposure(context, dataset.id)
+    processed = _of_exposures(context)
+    for dataset in spread(processed, context.scope.sample or len(processed)):
+        kind, run = data.dataset_types[dataset.type_id], data.collection_name(dataset.run_id)
+        mine = kind.data_id(dataset.values)
+        exposure = _exposure(context, mine)
         if exposure is None or exposure.timespan is None:
             continue
-        for named in _inputs(context, dataset.id):
-            kind = data.dataset_types.get(data.datasets[named.id].type_id) if named.id in data.datasets else None
-            if kind is None or kind.calibs_table is None:
+        for named, source in described(context, _inputs(context, dataset.id), lambda i: i.id):
+            used = data.dataset_types.get(source.type_id) if source is not None else None
+            if source is None or used is None or used.calibs_table is None:
                 continue
             context.examined()
             begin, end = exposure.timespan.nsec
             rows = validities.get(named.id, [])
             if not any(row.begin <= begin and end <= row.end for row in rows):
-                mine = data.data_ids.get(dataset.id, {})
                 spans = ", ".join(f"{iso(r.begin)} to {iso(r.end)}" for r in rows)
                 yield Finding(
-                    f"{data.dataset_type_name(dataset.type_id)} {text(mine)} was calibrated with another time's"
-                    f" {kind.name}",
+                    f"{kind.name} {text(mine)} was calibrated with another time's {used.name}",
                     data_id=mine,
-                    where=data.collection_name(dataset.run_id),
-                    seen=f"{kind.name} {named.id}, valid {spans or 'never'}",
+                    where=run,
+                    seen=f"{used.name} {named.id}, valid {spans or 'never'}",
                     expected=f"one that is valid at {iso(begin)}",
-                    look=look_datasets(kind.name, named.run or "'*'", data.data_ids.get(named.id, {})),
+                    look=look_datasets(used.name, named.run or "'*'", source.data_id),
                 )
 
 
-def _of_exposures(context: CheckContext) -> Iterator[DatasetRow]:
-    """Yield the datasets of single exposures that have files and are no raws."""
-    data = tables(context)
-    for dataset in data.datasets.values():
-        kind = data.dataset_types.get(dataset.type_id)
-        if kind is not None and "exposure" in kind.dimensions and not kind.name.startswith("raw"):
-            yield dataset
+def _of_exposures(context: CheckContext) -> list[Member]:
+    """Return the datasets of single exposures that are no raws, and may have files that say what they are made of."""
+    kinds = tables(context).dataset_types.values()
+    return list(members(context, [k for k in kinds if "exposure" in k.dimensions and not k.name.startswith("raw")]))
 
 
 CHECKS: tuple[Check, ...] = (made_in_range, epoch_found, used_in_range)

@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 from ..datasets.observations import SKYLESS_TYPES
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
-from .pipelines import pipeline_graphs
-from .raws import raws
-from .records import by_key, iso, known_instruments, text
-from .tables import Validity, tables
+from .members import described
+from .records import iso, text
+from .rows import Validity
+from .tables import tables
 from .times import Span, overlapping
 
 if TYPE_CHECKING:
     from ..datasets.manifest import Dataset
     from .context import CheckContext
-    from .tables import DatasetTypeRow
+    from .rows import DatasetTypeRow
 
-__all__ = ["CHECKS", "gaps"]
+__all__ = ["CHECKS", "by_data_id", "gaps", "look_certified"]
 
 CALIBRATIONS = {Capability.CALIBRATIONS}
-OTHERS = ""
-"""All types of observation that no pipeline is named after."""
 
 
 def gaps(spans: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
@@ -48,11 +46,14 @@ def gaps(spans: Sequence[Span]) -> Iterator[tuple[Span, Span]]:
             last = span
 
 
-def _look(collection: str, kind: str) -> str:
+def look_certified(collection: str, kind: str) -> str:
+    """Return the command that shows what is certified."""
     return f"butler query-datasets {{repo}} {kind} --collections '{collection}' --no-find-first"
 
 
-def _by_data_id(context: CheckContext) -> Mapping[tuple[int, int, tuple[Any, ...]], list[Validity]]:
+def by_data_id(context: CheckContext) -> Mapping[tuple[int, int, tuple[Any, ...]], list[Validity]]:
+    """Return what is certified by collection, dataset type and values of the data ID."""
+
     def make() -> Mapping[tuple[int, int, tuple[Any, ...]], list[Validity]]:
         out: dict[tuple[int, int, tuple[Any, ...]], list[Validity]] = defaultdict(list)
         for row in tables(context).validities:
@@ -63,118 +64,11 @@ def _by_data_id(context: CheckContext) -> Mapping[tuple[int, int, tuple[Any, ...
 
 
 @check(
-    "calibrations.found-once",
-    title="For every raw each calibration that it needs is found, and only one",
-    after="ingest",
-    needs=CALIBRATIONS,
-    upstream="pipe_tasks#418: an ingested calibration can be found",
-)
-def found_once(context: CheckContext) -> Iterator[Finding]:
-    """A calibration that is not found empties the quantum graph; two that are found stop it with a conflict.
-
-    Which ones are needed follows from the instrument's pipelines, where to look from its default collections.
-    """
-    data, spans = tables(context), _by_data_id(context)
-    exposures = by_key(context, "exposure")
-    # What came with a dataset that brings no calibrations is not there to be calibrated.
-    apart = {(d.instrument, e.id) for d in context.others if not d.calibrations for e in d.exposures}
-    for name, kit in known_instruments(context).items():
-        default = kit.instrument_class().makeCalibrationCollectionName()
-        order = [n for n in _flatten(context, default) if data.collections[n].type == "CALIBRATION"]
-        problems: dict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
-        needs = _needed(context, name, order)
-        for kind, types in sorted(needs.items()):
-            row = next((t for t in data.dataset_types.values() if t.name == kind), None)
-            for raw in raws(context):
-                record = exposures.get((raw.data_id["instrument"], raw.data_id["exposure"]))
-                if raw.data_id["instrument"] != name or record is None or record.timespan is None:
-                    continue
-                if (name, raw.data_id["exposure"]) in apart:
-                    continue
-                dimensions = types.get(record.observation_type, types[OTHERS])
-                if dimensions is None:
-                    continue
-                context.examined()
-                known = dict(raw.data_id) | {"physical_filter": record.physical_filter}
-                data_id = {d: known[d] for d in dimensions}
-                values = tuple(data_id.values())
-                begin, end = record.timespan.nsec
-                found = (spans.get((c, row.id, values), ()) for c in order) if row is not None else iter(())
-                counts = (sum(v.begin < end and v.end > begin for v in rows) for rows in found)
-                n = next((c for c in counts if c), 0)
-                if n != 1:
-                    problems[kind, text(data_id), n].append(dict(raw.data_id) | data_id)
-        for (kind, which, n), ids in problems.items():
-            more = f" (and for {len(ids) - 1} more)" if len(ids) > 1 else ""
-            yield Finding(
-                f"{n or 'no'} {kind} for exposure {ids[0]['exposure']}, detector {ids[0]['detector']}{more}",
-                data_id=ids[0],
-                where=default,
-                seen=f"{n} {kind} with {which} valid at that time",
-                expected="exactly one",
-                look=_look(default, kind),
-            )
-
-
-def _flatten(context: CheckContext, name: str) -> list[int]:
-    """Return the collections that a search of one visits, in order; chains are followed once."""
-    data = tables(context)
-    out: list[int] = []
-    todo = [data.collection_ids[name]] if name in data.collection_ids else []
-    while todo:
-        number = todo.pop(0)
-        if number not in out and number in data.collections:
-            out.append(number)
-            todo = [*data.chains.get(number, ()), *todo]
-    return out
-
-
-def _needed(
-    context: CheckContext, instrument: str, collections: Sequence[int]
-) -> Mapping[str, Mapping[str, tuple[str, ...] | None]]:
-    """Return the calibration dataset types that raws need: by observation type their dimensions, `None` if it doesn't.
-
-    They are the prerequisite calibrations of the instrument's pipelines; without a pipeline, everything that is
-    certified in the instrument's calibration collection. A pipeline named as a type of calibration is for exposures
-    of that type alone, and they for no other. Calibrations that such a pipeline will make are not asked for as long
-    as there are none at all.
-    """
-    data = tables(context)
-    present = {v.type_id for v in data.validities if v.collection_id in set(collections)}
-    there = {t.name: t.dimensions for t in data.dataset_types.values() if t.id in present}
-    needed: dict[str, dict[str, tuple[str, ...]]] = {OTHERS: {}}
-    made: set[str] = set()
-    for label, graph in pipeline_graphs(context).get(instrument, {}).items():
-        of = label if label in SKYLESS_TYPES else OTHERS
-        found = needed.setdefault(of, {})
-        for node in graph.dataset_types.values():
-            if node.dataset_type.isCalibration() and graph.producer_of(node.name) is not None:
-                made.add(node.name)
-            elif node.is_prerequisite and node.dataset_type.isCalibration():
-                found[node.name] = tuple(node.dataset_type.dimensions.required)
-    if not any(needed.values()):
-        needed = {OTHERS: there}
-    usable = {"instrument", "detector", "physical_filter"}
-    kinds = {kind for found in needed.values() for kind in found if kind in there or not _awaited(context, kind, made)}
-    return {
-        kind: {of: d if (d := found.get(kind)) and set(d) <= usable else None for of, found in needed.items()}
-        for kind in kinds
-    }
-
-
-def _awaited(context: CheckContext, kind: str, made: set[str]) -> bool:
-    """Tell whether exposures of the dataset are to be made into a kind of calibrations."""
-    dataset = context.dataset
-    if kind not in made or dataset is None or dataset.instrument not in context.kits:
-        return False
-    return Capability.CALIBRATION_CHAIN in context.kits[dataset.instrument].applicable(dataset)
-
-
-@check(
     "calibrations.no-overlap",
     title="No two calibrations of one data ID are valid at the same time in one collection",
     after="calibs",
     needs=CALIBRATIONS,
+    remedy="Decertify one of the two for the time that both have: registry.decertify(COLLECTION, TYPE, TIMESPAN).",
 )
 def no_overlap(context: CheckContext) -> Iterator[Finding]:
     """A lookup that falls into the overlap is ambiguous and fails, or takes whichever comes first.
@@ -182,7 +76,7 @@ def no_overlap(context: CheckContext) -> Iterator[Finding]:
     Only some databases enforce this; on SQLite two writers at once, or an import, can break it.
     """
     data = tables(context)
-    for (collection, kind, values), rows in _by_data_id(context).items():
+    for (collection, kind, values), rows in by_data_id(context).items():
         context.examined(len(rows))
         spans = [Span(v.begin, v.end, v.dataset_id) for v in rows]
         for earlier, later in overlapping(spans):
@@ -201,6 +95,7 @@ def no_overlap(context: CheckContext) -> Iterator[Finding]:
     title="Between the first and the last calibration of a data ID there is no time without one",
     after="calibs",
     needs=CALIBRATIONS,
+    remedy="butler certify-calibrations {repo} RUN COLLECTION TYPE --begin-date BEGIN --end-date END",
 )
 def no_gaps(context: CheckContext) -> Iterator[Finding]:
     """Exposures taken in a gap cannot be processed, which is noticed only when somebody tries.
@@ -208,7 +103,7 @@ def no_gaps(context: CheckContext) -> Iterator[Finding]:
     Gaps come from a calibration decertified without a successor, and from epochs that end at the wrong day.
     """
     data = tables(context)
-    for (collection, kind, values), rows in _by_data_id(context).items():
+    for (collection, kind, values), rows in by_data_id(context).items():
         context.examined(len(rows))
         for before, after in gaps([Span(v.begin, v.end, v.dataset_id) for v in rows]):
             yield _about(
@@ -226,6 +121,7 @@ def no_gaps(context: CheckContext) -> Iterator[Finding]:
     title="Every validity range has a beginning before its end",
     after="calibs",
     needs=CALIBRATIONS,
+    remedy="Decertify it, and certify it again for a time that is not empty.",
 )
 def validity_ranges(context: CheckContext) -> Iterator[Finding]:
     """An empty range is valid never: the calibration is certified, listed, and not found at any time."""
@@ -248,13 +144,13 @@ def validity_ranges(context: CheckContext) -> Iterator[Finding]:
     title="Everything certified exists in a RUN, with the same dataset type and data ID",
     after="calibs",
     needs=CALIBRATIONS,
+    remedy="Decertify it, and certify the dataset that belongs there.",
 )
 def certified_exist(context: CheckContext) -> Iterator[Finding]:
     """Certification repeats the data ID of the dataset: if the two differ, one detector gets another one's flat."""
     data = tables(context)
-    for row in data.validities:
+    for row, dataset in described(context, data.validities, lambda v: v.dataset_id):
         context.examined()
-        dataset = data.datasets.get(row.dataset_id)
         kind = data.dataset_types.get(row.type_id)
         collection = data.collection_name(row.collection_id)
         if dataset is None:
@@ -267,9 +163,9 @@ def certified_exist(context: CheckContext) -> Iterator[Finding]:
                 expected="a dataset in a RUN",
             )
             continue
-        run = data.collections.get(dataset.run_id)
-        mine = data.data_ids.get(row.dataset_id)
+        run = data.collections.get(data.collection_ids.get(dataset.run, -1))
         certified = kind.data_id(row.values) if kind is not None else {}
+        mine = dataset.data_id
         if run is None or run.type != "RUN" or dataset.type_id != row.type_id or mine != certified:
             yield _about(
                 collection,
@@ -277,8 +173,7 @@ def certified_exist(context: CheckContext) -> Iterator[Finding]:
                 row.values,
                 f"dataset {row.dataset_id} is certified as something else than it is",
                 seen=f"certified as {data.dataset_type_name(row.type_id)} {text(certified)}",
-                expected=f"{data.dataset_type_name(dataset.type_id)} {text(mine or {})} "
-                f"in {data.collection_name(dataset.run_id)}",
+                expected=f"{dataset.kind} {text(mine)} in {dataset.run}",
             )
 
 
@@ -287,6 +182,7 @@ def certified_exist(context: CheckContext) -> Iterator[Finding]:
     title="Dataset types that are certified are calibrations, in CALIBRATION collections",
     after="calibs",
     needs=CALIBRATIONS,
+    remedy="Register the type anew as a calibration, and certify its datasets in a CALIBRATION collection.",
 )
 def types_marked(context: CheckContext) -> Iterator[Finding]:
     """Without the mark on the type, lookups ignore the time and find nothing in a CALIBRATION collection."""
@@ -313,6 +209,7 @@ def types_marked(context: CheckContext) -> Iterator[Finding]:
     title="Calibrations are valid for the epochs that the manifest gives",
     after="calibs",
     needs=CALIBRATIONS,
+    remedy="Decertify what is there, and certify it again for the epochs of the manifest.",
 )
 def epochs_as_manifest(context: CheckContext) -> Iterator[Finding]:
     """An exposure calibrated with another epoch's bias looks plausible and is wrong."""
@@ -323,7 +220,7 @@ def epochs_as_manifest(context: CheckContext) -> Iterator[Finding]:
     mine = [d for d in (context.dataset, *context.others) if d.instrument == context.dataset.instrument]
     data = tables(context)
     unbounded = Timespan(None, None).nsec
-    for (collection, type_id, values), rows in _by_data_id(context).items():
+    for (collection, type_id, values), rows in by_data_id(context).items():
         if not data.collection_name(collection).startswith(f"{context.dataset.instrument}/"):
             continue
         context.examined()
@@ -374,7 +271,7 @@ def _about(
         where=collection,
         seen=seen,
         expected=expected,
-        look=_look(collection, name),
+        look=look_certified(collection, name),
     )
 
 
@@ -385,5 +282,4 @@ CHECKS: tuple[Check, ...] = (
     certified_exist,
     types_marked,
     epochs_as_manifest,
-    found_once,
 )

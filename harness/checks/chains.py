@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
@@ -62,6 +62,11 @@ def _look_chain(name: str) -> str:
     return f"butler query-collections {{repo}} '{name}' --chains TABLE"
 
 
+def _redefine(name: str, children: Sequence[str]) -> str:
+    """Return the command that gives a chain other members, each once."""
+    return f"butler collection-chain {{repo}} '{name}' {' '.join(f"'{c}'" for c in dict.fromkeys(children))}"
+
+
 @check(
     "collections.chain-members",
     title="The members of a chain exist, and none is listed twice",
@@ -80,6 +85,7 @@ def chain_members(context: CheckContext) -> Iterator[Finding]:
                 seen=data.collections[parent].type if parent in data.collections else "no such collection",
                 expected="CHAINED",
                 look=_look_chain(name),
+                remedy="Delete its rows in collection_chain, or give the collection back the type that it had.",
             )
         for child in sorted(set(children)):
             if child not in data.collections:
@@ -89,6 +95,7 @@ def chain_members(context: CheckContext) -> Iterator[Finding]:
                     seen=f"collection number {child}",
                     expected="an existing collection",
                     look=look_rows("collection_chain", "parent", parent),
+                    remedy=_redefine(name, [data.collections[c].name for c in children if c in data.collections]),
                 )
             if children.count(child) > 1:
                 yield Finding(
@@ -97,6 +104,7 @@ def chain_members(context: CheckContext) -> Iterator[Finding]:
                     seen=", ".join(data.collection_name(c) for c in children),
                     expected="each member once",
                     look=_look_chain(name),
+                    remedy=_redefine(name, [data.collections[c].name for c in children if c in data.collections]),
                 )
 
 
@@ -117,6 +125,7 @@ def no_cycles(context: CheckContext) -> Iterator[Finding]:
             seen=" → ".join([*names, names[0]]),
             expected="no way back",
             look=_look_chain(names[0]),
+            remedy=f"butler collection-chain {{repo}} '{names[-1]}' '{names[0]}' --mode remove",
         )
 
 
@@ -148,6 +157,7 @@ def defaults_order(context: CheckContext) -> Iterator[Finding]:
                 seen=", ".join(children) or "no such chain",
                 expected=", ".join(wanted),
                 look=_look_chain(chain),
+                remedy=_redefine(chain, [*wanted, *(c for c in children if c not in wanted)]),
             )
 
 
@@ -182,6 +192,7 @@ def outputs_first(context: CheckContext) -> Iterator[Finding]:
                 seen=", ".join(names),
                 expected=f"{', '.join(own)} first",
                 look=_look_chain(name),
+                remedy=_redefine(name, [*own, *(n for n in names if n not in own)]),
             )
     for row in data.collections.values():
         parent_name = row.name.rpartition("/")[0]
@@ -195,6 +206,7 @@ def outputs_first(context: CheckContext) -> Iterator[Finding]:
                     seen=", ".join(data.collection_name(c) for c in data.chains.get(owner, ())) or "an empty chain",
                     expected=row.name,
                     look=_look_chain(parent_name),
+                    remedy=f"butler collection-chain {{repo}} '{parent_name}' '{row.name}' --mode prepend",
                 )
 
 
@@ -203,14 +215,15 @@ def _newest_owners(context: CheckContext, run: int) -> set[int]:
     data = tables(context)
 
     def make() -> dict[int, int]:
-        newest: dict[int, tuple[object, int]] = {}
-        latest: dict[int, object] = {}
-        for dataset in data.datasets.values():
-            if dataset.run_id not in latest or dataset.ingest_date > latest[dataset.run_id]:
-                latest[dataset.run_id] = dataset.ingest_date
+        import sqlalchemy
+
+        newest: dict[int, tuple[Any, int]] = {}
+        dataset = data.table("dataset", "run_id", "ingest_date")
+        statement = sqlalchemy.select(dataset.c.run_id, sqlalchemy.func.max(dataset.c.ingest_date))
+        latest = {row[0]: row[1] for row in data.stream(statement.group_by(dataset.c.run_id))}
         for number, date in latest.items():
             owner = data.collection_ids.get(data.collection_name(number).rpartition("/")[0])
-            if owner is not None and (owner not in newest or date > newest[owner][0]):  # type: ignore[operator]
+            if owner is not None and (owner not in newest or date > newest[owner][0]):
                 newest[owner] = (date, number)
         return {owner: number for owner, (_, number) in newest.items()}
 

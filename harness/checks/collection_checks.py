@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
+from .inventory import select_files
+from .members import asked, described, since, within
 from .pipelines import pipeline_graphs
 from .records import look_datasets, look_rows, text
 from .tables import tables
 
 if TYPE_CHECKING:
+    import uuid
+
+    from sqlalchemy import TableClause
+
     from .context import CheckContext
 
 __all__ = ["CHECKS"]
+
+_REMEMBER = "Compare with a copy of the repository: the row of members, or that of the dataset, is to be put right."
+
+_REFRESH = "Open the repository for writing in Python and call butler._registry.refresh_collection_summaries()."
 
 
 @check(
@@ -25,57 +34,138 @@ __all__ = ["CHECKS"]
 )
 def members(context: CheckContext) -> Iterator[Finding]:
     """Queries read the table of members, retrieval the table of datasets: where the two differ, either lies."""
+    import sqlalchemy
+
     data = tables(context)
-    in_run: set[object] = set()
-    for row in data.associations:
-        context.examined()
-        dataset, collection = data.datasets.get(row.dataset_id), data.collections.get(row.collection_id)
-        kind = data.dataset_types.get(row.type_id)
-        data_id = kind.data_id(row.values) if kind is not None else {}
-        name = data.dataset_type_name(row.type_id)
-        where = data.collection_name(row.collection_id)
-        problem = ""
-        if dataset is None:
-            problem = "is no dataset"
-        elif dataset.type_id != row.type_id:
-            problem = f"is a {data.dataset_type_name(dataset.type_id)}"
-        elif collection is None or collection.type not in {"RUN", "TAGGED"}:
-            problem = f"is in a {collection.type if collection else 'missing'} collection"
-        elif collection.type == "RUN":
-            in_run.add(row.dataset_id)
-            if dataset.run_id != row.collection_id:
-                problem = f"belongs to run {data.collection_name(dataset.run_id)}"
-        if problem:
-            yield Finding(
-                f"{name} {row.dataset_id} {problem}, but is a member of {where}",
-                data_id=data_id,
-                where=where,
-                seen=problem,
-                expected=f"a {name} of this collection",
-                look=look_datasets(name, where, data_id),
-            )
-    for identifier in sorted(data.datasets.keys() - in_run, key=str):
-        dataset = data.datasets[identifier]
-        name, run = data.dataset_type_name(dataset.type_id), data.collection_name(dataset.run_id)
-        yield Finding(
-            f"{name} {identifier} is not a member of its run {run}",
-            where=run,
-            seen="no membership",
-            expected=f"a member of {run}",
-            look=look_rows("dataset", "id", identifier.hex),
+    for table, kinds in data.tags_tables.items():
+        yield from _wrong_members(context, table)
+        yield from _not_in_run(context, [k.id for k in kinds], table)
+    dataset = data.table("dataset", "dataset_type_id")
+    present = {row[0] for row in data.stream(sqlalchemy.select(dataset.c.dataset_type_id).distinct())}
+    placed = {k.id for kinds in data.tags_tables.values() for k in kinds}
+    yield from _not_in_run(context, sorted(present - placed), None)
+
+
+def _wrong_members(context: CheckContext, table: str) -> Iterator[Finding]:
+    """Find the rows of one table of members that contradict those of the datasets and collections."""
+    import sqlalchemy
+    from lsst.daf.butler import CollectionType
+
+    data = tables(context)
+    dimensions = data.tags_tables[table][0].dimensions
+    tags = data.table(table, "dataset_id", "dataset_type_id", "collection_id", *dimensions)
+    dataset = data.table("dataset", "id", "dataset_type_id", "run_id", "ingest_date")
+    collection = data.table("collection", "collection_id", "type")
+    scope = []
+    numbers = asked(context)
+    if numbers is not None:
+        scope.append(tags.c.collection_id.in_(sorted(numbers)))
+    if context.scope.since is not None:
+        recent = sqlalchemy.select(dataset.c.id).where(since(context, dataset.c.ingest_date))
+        scope.append(tags.c.dataset_id.in_(recent))
+    context.examined(data.count(sqlalchemy.select(tags.c.dataset_id).where(*scope)))
+    run = collection.c.type == int(CollectionType.RUN)
+    statement = (
+        sqlalchemy.select(
+            tags.c.dataset_id,
+            tags.c.dataset_type_id,
+            tags.c.collection_id,
+            dataset.c.dataset_type_id,
+            dataset.c.run_id,
+            *(tags.c[d] for d in dimensions),
         )
+        .select_from(
+            tags.outerjoin(dataset, dataset.c.id == tags.c.dataset_id).outerjoin(
+                collection, collection.c.collection_id == tags.c.collection_id
+            )
+        )
+        .where(
+            sqlalchemy.or_(
+                dataset.c.id.is_(None),
+                dataset.c.dataset_type_id != tags.c.dataset_type_id,
+                collection.c.type.is_(None),
+                ~(run | (collection.c.type == int(CollectionType.TAGGED))),
+                run & (dataset.c.run_id != tags.c.collection_id),
+            ),
+            *scope,
+        )
+    )
+    for identifier, kind_id, collection_id, actual, owner, *values in data.stream(statement):
+        kind, place = data.dataset_types.get(kind_id), data.collections.get(collection_id)
+        data_id = kind.data_id(tuple(values)) if kind is not None else {}
+        name, where = data.dataset_type_name(kind_id), data.collection_name(collection_id)
+        if actual is None:
+            problem = "is no dataset"
+        elif actual != kind_id:
+            problem = f"is a {data.dataset_type_name(actual)}"
+        elif place is None or place.type not in {"RUN", "TAGGED"}:
+            problem = f"is in a {place.type if place else 'missing'} collection"
+        else:
+            problem = f"belongs to run {data.collection_name(owner)}"
+        yield Finding(
+            f"{name} {identifier} {problem}, but is a member of {where}",
+            data_id=data_id,
+            where=where,
+            seen=problem,
+            expected=f"a {name} of this collection",
+            look=look_datasets(name, where, data_id),
+            remedy=_REMEMBER if actual is not None else f"Delete the row of {table}: what it names is gone.",
+        )
+
+
+def _not_in_run(context: CheckContext, kinds: list[int], table: str | None) -> Iterator[Finding]:
+    """Find datasets of some types that are in no run, where they must be by a table of members."""
+    import sqlalchemy
+
+    if not kinds:
+        return
+    data = tables(context)
+    dataset = data.table("dataset", "id", "dataset_type_id", "run_id", "ingest_date")
+    statement = sqlalchemy.select(dataset.c.id, dataset.c.dataset_type_id, dataset.c.run_id).where(
+        dataset.c.dataset_type_id.in_(kinds),
+        *within(context, dataset.c.id, dataset.c.run_id, dataset.c.ingest_date),
+    )
+    if table is not None:
+        # Asked by the table's primary key: without statistics SQLite takes any index that a condition allows.
+        tags = data.table(table, "dataset_id", "dataset_type_id", "collection_id")
+        own = (tags.c.dataset_id == dataset.c.id, tags.c.collection_id == dataset.c.run_id)
+        statement = statement.where(~sqlalchemy.exists().where(*own))
+    for identifier, kind, run in data.stream(statement.order_by(dataset.c.id)):
+        if table is not None and _in_some_run(context, tags, identifier, kind):
+            continue  # found as a member of the wrong one
+        name, place = data.dataset_type_name(kind), data.collection_name(run)
+        yield Finding(
+            f"{name} {identifier} is not a member of its run {place}",
+            where=place,
+            seen="no membership",
+            expected=f"a member of {place}",
+            look=look_rows("dataset", "id", identifier.hex),
+            remedy=_REMEMBER,
+        )
+
+
+def _in_some_run(context: CheckContext, tags: TableClause, identifier: uuid.UUID, kind: int) -> bool:
+    import sqlalchemy
+
+    data = tables(context)
+    mine = sqlalchemy.select(tags.c.dataset_type_id, tags.c.collection_id).where(tags.c.dataset_id == identifier)
+    here = [data.collections.get(collection) for number, collection in data.stream(mine) if number == kind]
+    return any(c is not None and c.type == "RUN" for c in here)
 
 
 @check(
     "collections.summary-complete",
     title="The summary of a collection names every dataset type, instrument and sky map that it holds",
     after="calibs",
+    remedy="Put one of these datasets, or associate it, again: that adds what the summary lacks.",
 )
 def summary_complete(context: CheckContext) -> Iterator[Finding]:
     """Queries skip collections whose summary lacks what they look for: the datasets exist and are never found."""
-    types, governors = _contents(context)
     data = tables(context)
+    types, governors = data.held
     for collection, kind in sorted(types):
+        if not _asked(context, collection):
+            continue
         context.examined()
         if (collection, kind) not in data.summary_types:
             name = data.collection_name(collection)
@@ -88,6 +178,8 @@ def summary_complete(context: CheckContext) -> Iterator[Finding]:
             )
     for dimension, pairs in governors.items():
         for collection, value in sorted(pairs - data.summary_governors[dimension]):
+            if not _asked(context, collection):
+                continue
             name = data.collection_name(collection)
             yield Finding(
                 f"the summary of {name} does not mention {dimension} {value}",
@@ -104,12 +196,15 @@ def summary_complete(context: CheckContext) -> Iterator[Finding]:
     title="The summary of a collection names nothing that it does not hold",
     after="calibs",
     upstream="daf_butler 2024.22: associate puts foreign types into the summary",
+    remedy=_REFRESH,
 )
 def summary_exact(context: CheckContext) -> Iterator[Finding]:
     """A summary that promises too much slows every query, and listings show dataset types that are not there."""
-    types, governors = _contents(context)
     data = tables(context)
+    types, governors = data.held
     for collection, kind in sorted(data.summary_types):
+        if not _asked(context, collection):
+            continue
         context.examined()
         if (collection, kind) not in types:
             name = data.collection_name(collection)
@@ -122,6 +217,8 @@ def summary_exact(context: CheckContext) -> Iterator[Finding]:
             )
     for dimension, pairs in data.summary_governors.items():
         for collection, value in sorted(pairs - governors[dimension]):
+            if not _asked(context, collection):
+                continue
             name = data.collection_name(collection)
             yield Finding(
                 f"the summary of {name} mentions {dimension} {value}, of which it holds nothing",
@@ -133,27 +230,9 @@ def summary_exact(context: CheckContext) -> Iterator[Finding]:
             )
 
 
-def _contents(context: CheckContext) -> tuple[set[tuple[int, int]], Mapping[str, set[tuple[int, str]]]]:
-    """Return what collections hold: pairs with dataset types, and for each governor dimension with its values."""
-
-    def make() -> tuple[set[tuple[int, int]], Mapping[str, set[tuple[int, str]]]]:
-        data = tables(context)
-        types: set[tuple[int, int]] = set()
-        governors: dict[str, set[tuple[int, str]]] = {name: set() for name in data.governors}
-        places = {
-            t.id: [(i, d) for i, d in enumerate(t.dimensions) if d in governors] for t in data.dataset_types.values()
-        }
-        rows = chain(
-            ((a.collection_id, a.type_id, a.values) for a in data.associations),
-            ((v.collection_id, v.type_id, v.values) for v in data.validities),
-        )
-        for collection, kind, values in rows:
-            types.add((collection, kind))
-            for i, dimension in places.get(kind, ()):
-                governors[dimension].add((collection, values[i]))
-        return types, governors
-
-    return context.cached("contents of collections", make)
+def _asked(context: CheckContext, collection: int) -> bool:
+    numbers = asked(context)
+    return numbers is None or collection in numbers
 
 
 @check(
@@ -164,8 +243,11 @@ def _contents(context: CheckContext) -> tuple[set[tuple[int, int]], Mapping[str,
 )
 def types_used(context: CheckContext) -> Iterator[Finding]:
     """A dataset type that nobody uses is most often a misspelt one, or what a failed import left behind."""
+    import sqlalchemy
+
     data = tables(context)
-    used = {d.type_id for d in data.datasets.values()}
+    dataset = data.table("dataset", "dataset_type_id")
+    used = {row[0] for row in data.stream(sqlalchemy.select(dataset.c.dataset_type_id).distinct())}
     declared: set[str] = set()
     for graphs in pipeline_graphs(context).values():
         for graph in graphs.values():
@@ -184,6 +266,7 @@ def types_used(context: CheckContext) -> Iterator[Finding]:
                 seen="no dataset, in no pipeline",
                 expected="a dataset, or a task that reads or writes it",
                 look=f"butler query-dataset-types {{repo}} {row.name} --verbose",
+                remedy=f"butler remove-dataset-type {{repo}} {row.name}",
             )
 
 
@@ -197,26 +280,41 @@ def run_in_file_name(context: CheckContext) -> Iterator[Finding]:
 
     Files that were ingested where they are, outside the datastore, keep their names.
     """
+    import sqlalchemy
+
     data = tables(context)
     runs = sorted((c.name for c in data.collections.values() if c.type == "RUN"), key=len, reverse=True)
-    folders = {name: name.replace(" ", "_") for name in runs}
-    for row in data.files:
-        dataset = data.datasets.get(row.dataset_id)
-        if dataset is None or "://" in row.path or row.path.startswith("/"):
+    dataset = data.table("dataset", "id", "run_id", "ingest_date")
+    collection = data.table("collection", "collection_id", "name")
+    folder = sqlalchemy.func.replace(collection.c.name, " ", "_")
+    for name, (table, _) in data.datastores.items():
+        if table not in data.names:
             continue
-        context.examined()
-        run = data.collection_name(dataset.run_id)
-        if not row.path.startswith(f"{folders.get(run, run)}/"):
-            actual = next((n for n in runs if row.path.startswith(f"{folders[n]}/")), "no run")
-            data_id = data.data_ids.get(row.dataset_id, {})
-            kind = data.dataset_type_name(dataset.type_id)
+        file = data.table(table, "dataset_id", "path")
+        inside = sqlalchemy.and_(~file.c.path.like("%://%"), ~file.c.path.like("/%"))
+        joined = file.join(dataset, dataset.c.id == file.c.dataset_id)
+        statement = (
+            sqlalchemy.select(file.c.dataset_id, file.c.path)
+            .select_from(joined.join(collection, collection.c.collection_id == dataset.c.run_id))
+            .where(inside, *within(context, dataset.c.id, dataset.c.run_id, dataset.c.ingest_date))
+        )
+        everything, record = select_files(context, table)
+        own_place = (~record.c.path.like("%://%"), ~record.c.path.like("/%"))
+        context.examined(data.count(everything.where(*own_place)))
+        start = sqlalchemy.func.substr(file.c.path, 1, sqlalchemy.func.length(collection.c.name) + 1)
+        elsewhere = data.stream(statement.where(start != folder.concat("/")))
+        for (_, path), owner in described(context, elsewhere, lambda r: r[0]):
+            if owner is None:
+                continue
+            actual = next((n for n in runs if path.startswith(f"{n.replace(' ', '_')}/")), "no run")
             yield Finding(
-                f"the file of {kind} {text(data_id)} does not lie in its run's folder",
-                data_id=data_id,
-                where=row.path,
+                f"the file of {owner.kind} {text(owner.data_id)} does not lie in its run's folder",
+                data_id=owner.data_id,
+                where=path,
                 seen=f"in the folder of {actual}",
-                expected=f"{run}/…",
-                look=look_datasets(kind, run, data_id),
+                expected=f"{owner.run}/…",
+                look=look_datasets(owner.kind, owner.run, owner.data_id),
+                remedy=f"Store it again, or move its file and correct its record in {name}.",
             )
 
 

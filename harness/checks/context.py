@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..verdicts import NotApplicableError
 from .scope import Scope
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["CheckContext"]
 
 T = TypeVar("T")
+
+
+class _Facts(dict[str, Any]):
+    """Facts by stage; whoever asks for those of a stage that was not run is told so."""
+
+    def __missing__(self, stage: str) -> Any:
+        raise NotApplicableError(f"needs what the stage {stage!r} of a run says of itself")
 
 
 class CheckContext:
@@ -33,7 +41,8 @@ class CheckContext:
     dataset : `~harness.datasets.manifest.Dataset`, optional
         What the repository was made from; `None` when auditing a foreign one.
     facts : `~collections.abc.Mapping`, optional
-        What the stages left behind, by stage name.
+        What the stages left behind, by stage name. A check that asks for those of a stage that was not run does not
+        apply (`~harness.verdicts.NotApplicableError`).
     others : `tuple` [`~harness.datasets.manifest.Dataset`]
         Datasets that came into the repository before.
     scope : `~harness.checks.scope.Scope`, optional
@@ -59,7 +68,7 @@ class CheckContext:
         self.root = root
         self.kits = kits
         self.dataset = dataset
-        self.facts: Mapping[str, Any] = facts or {}
+        self.facts: Mapping[str, Any] = _Facts(facts or {})
         self.others = others
         self.scope = Scope() if scope is None else scope
         self.count = 0

@@ -1,35 +1,40 @@
-"""Invariants of the datastore: what the registry believes in is on disk, and nothing else."""
+"""Invariants of the files of a datastore: what is recorded is there, whole, and nothing else."""
 
 from __future__ import annotations
 
-import os
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..verdicts import Check, Finding, check
-from .artifacts import is_external, local_path, problem, sizes
-from .records import look_datasets, look_rows, text
-from .tables import tables
+from .artifacts import is_external, local_path, problem
+from .inventory import file_rows, inventory
+from .members import described
+from .records import text
+from .records import where as expression
 
 if TYPE_CHECKING:
     from .context import CheckContext
-    from .tables import FileRow
+    from .members import Described
+    from .rows import FileRow
 
-__all__ = ["CHECKS"]
-
-REPOSITORY_FILES = (".yaml", ".json", ".sqlite3", ".sqlite3-wal", ".sqlite3-shm", ".sqlite3-journal")
-"""Endings of files at the top of a repository that are its configuration and its database."""
+__all__ = ["CHECKS", "about"]
 
 
-def _about(context: CheckContext, row: FileRow, message: str, *, seen: str, expected: str, look: str = "") -> Finding:
-    """Make a finding about a file."""
-    data = tables(context)
-    dataset = data.datasets.get(row.dataset_id)
-    kind = data.dataset_type_name(dataset.type_id) if dataset is not None else f"dataset {row.dataset_id}"
-    data_id = data.data_ids.get(row.dataset_id, {})
-    where = row.path if is_external(row) else f"{{repo}}/{row.path}"
+def about(
+    row: FileRow,
+    owner: Described | None,
+    message: str,
+    *,
+    seen: str,
+    expected: str,
+    look: str = "",
+    remedy: str = "",
+) -> Finding:
+    """Make a finding about the file of a dataset."""
+    kind = owner.kind if owner is not None else f"dataset {row.dataset_id}"
+    data_id = owner.data_id if owner is not None else {}
+    where = row.path if is_external(row.path) else f"{{repo}}/{row.path}"
     return Finding(
         f"{kind} {text(data_id)}: {message}",
         data_id=data_id,
@@ -37,42 +42,126 @@ def _about(context: CheckContext, row: FileRow, message: str, *, seen: str, expe
         seen=seen,
         expected=expected,
         look=look or f"ls -l '{where}'",
+        remedy=remedy,
     )
+
+
+def _restore(owner: Described | None, what: str) -> str:
+    """Say how to get a file back, or rid of its dataset."""
+    if owner is None:
+        return f"{what}, or delete the record"
+    query = f' --where "{expression(owner.data_id)}"' if owner.data_id else ""
+    return f"butler prune-datasets {{repo}} --purge {owner.run} --datasets {owner.kind}{query} {owner.run}"
 
 
 @check(
     "datastore.files-exist",
     title="Every recorded file is there",
     after="calibs",
+    remedy="put the file back from a copy, or remove the dataset with 'butler prune-datasets --purge'",
 )
 def files_exist(context: CheckContext) -> Iterator[Finding]:
     """Quantum graphs are built from records: a missing file is met hours later, in the middle of a run."""
-    found = sizes(context)
-    for row in tables(context).files:
-        context.examined()
-        if found[row.datastore, row.path] is None:
-            yield _about(context, row, "its file is missing", seen="no such file", expected="a file")
+    found = inventory(context)
+    context.examined(found.records)
+    for row, owner in described(context, found.missing, lambda r: r.dataset_id):
+        yield about(
+            row,
+            owner,
+            "its file is missing",
+            seen="no such file",
+            expected="a file",
+            remedy=_restore(owner, "put the file back"),
+        )
+    found.ensure_readable()
 
 
 @check(
     "datastore.sizes",
-    title="Every file has the size, and the checksum if there is one, that was recorded when it was stored",
+    title="Every file has the size that was recorded when it was stored",
     after="calibs",
+    remedy="copy the file again from where it is whole, or remove the dataset with 'butler prune-datasets --purge'",
 )
 def file_sizes(context: CheckContext) -> Iterator[Finding]:
     """A truncated copy has the right name and opens with a good header; only its size gives it away."""
-    found = sizes(context)
-    for row in tables(context).files:
-        size = found[row.datastore, row.path]
-        if size is None or row.size is None or row.size < 0 or "#" in row.path:
-            continue
-        context.examined()
-        if size != row.size:
-            yield _about(context, row, "its file has another size", seen=f"{size} bytes", expected=f"{row.size} bytes")
-        elif row.checksum:
-            digest = _checksum(context, row)
-            if digest is not None and digest != row.checksum:
-                yield _about(context, row, "its file has another content", seen=digest, expected=row.checksum)
+    found = inventory(context)
+    context.examined(found.records - len(found.missing))
+    for (row, size), owner in described(context, found.resized, lambda pair: pair[0].dataset_id):
+        yield about(
+            row,
+            owner,
+            "its file has another size",
+            seen=f"{size} bytes",
+            expected=f"{row.size} bytes",
+            remedy=_restore(owner, "copy the file again"),
+        )
+    found.ensure_readable()
+
+
+@check(
+    "datastore.no-orphans",
+    title="Every file in the datastore belongs to a dataset",
+    after="calibs",
+)
+def no_orphans(context: CheckContext) -> Iterator[Finding]:
+    """Nothing ever finds or deletes a file without record: it fills the disk, and blocks the name for a new one."""
+    found = inventory(context)
+    context.examined(found.files)
+    for path in found.orphans:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        yield Finding(
+            f"no dataset owns the file {shown}",
+            where=shown,
+            seen="a file",
+            expected="a record of it, or nothing",
+            look=f"ls -l '{{repo}}/{shown}'",
+            remedy=f"Once nobody writes to the repository, ingest {shown} or delete it.",
+        )
+    found.ensure_readable()
+
+
+# --- contents ----------------------------------------------------------------------------------------
+
+
+def _sampled(context: CheckContext, rows: Iterable[FileRow], total: int) -> Iterator[FileRow]:
+    """Yield as many rows as the scope allows, evenly spread."""
+    most = context.scope.sample
+    if most is None or total <= most:
+        yield from rows
+        return
+    taken = 0
+    for i, row in enumerate(rows):
+        if i * most >= taken * total:
+            taken += 1
+            yield row
+
+
+@check(
+    "datastore.checksums",
+    title="Every file has the checksum that was recorded when it was stored",
+    after="calibs",
+    deep=True,
+    remedy="copy the file again from where it is whole, or remove the dataset with 'butler prune-datasets --purge'",
+)
+def checksums(context: CheckContext) -> Iterator[Finding]:
+    """A bit that flips on a disk, or a file that was edited, leaves name and size as they are.
+
+    Datastores record checksums only where they are configured to.
+    """
+    total = sum(bool(row.checksum) for row in file_rows(context))
+    context.examined(sum(1 for _ in file_rows(context)))
+    rows = (row for row in file_rows(context, ordered=True) if row.checksum and "#" not in row.path)
+    for row, owner in described(context, _sampled(context, rows, total), lambda r: r.dataset_id):
+        digest = _checksum(context, row)
+        if digest is not None and digest != row.checksum:
+            yield about(
+                row,
+                owner,
+                "its file has another content",
+                seen=digest,
+                expected=str(row.checksum),
+                remedy=_restore(owner, "copy the file again"),
+            )
 
 
 def _checksum(context: CheckContext, row: FileRow) -> str | None:
@@ -83,203 +172,53 @@ def _checksum(context: CheckContext, row: FileRow) -> str | None:
     algorithm = {32: "md5", 40: "sha1", 64: "sha256", 128: "blake2b"}.get(len(row.checksum or ""))
     if path is None or algorithm is None:
         return None
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
-
-
-@check(
-    "datastore.no-orphans",
-    title="Every file in the datastore belongs to a dataset",
-    after="calibs",
-)
-def no_orphans(context: CheckContext) -> Iterator[Finding]:
-    """Nothing ever finds or deletes a file without record: it fills the disk, and blocks the name for a new one."""
-    data = tables(context)
-    for name, (_, root) in data.datastores.items():
-        if not root.isLocal:
-            continue
-        known = {r.path.partition("#")[0] for r in data.files if r.datastore == name and not is_external(r)}
-        known |= {_inside(r, root.ospath) for r in data.files if is_external(r)}
-        for path in _walk(root.ospath):
-            context.examined()
-            if path not in known:
-                shown = path.encode("utf-8", "backslashreplace").decode()
-                yield Finding(
-                    f"no dataset owns the file {shown}",
-                    where=shown,
-                    seen="a file",
-                    expected="a record of it, or nothing",
-                    look=f"ls -l '{{repo}}/{shown}'",
-                )
-
-
-def _inside(row: FileRow, root: str) -> str:
-    """Return the path, relative to the root, of a file that was ingested where it is."""
-    from urllib.parse import unquote, urlsplit
-
-    path = unquote(urlsplit(row.path).path) if "://" in row.path else row.path
-    return path.removeprefix(root.rstrip("/") + "/")
-
-
-def _walk(root: str) -> Iterator[str]:
-    """Iterate over the files below a folder as relative paths; links are not followed."""
-    todo = [""]
-    while todo:
-        folder = todo.pop()
-        with os.scandir(f"{root}/{folder}") as entries:
-            for entry in entries:
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(path)
-                elif folder or not entry.name.endswith(REPOSITORY_FILES):
-                    yield path
-
-
-@check(
-    "datastore.formatters",
-    title="The formatter and the storage class of every file can be imported",
-    after="calibs",
-)
-def formatters(context: CheckContext) -> Iterator[Finding]:
-    """A file whose formatter is gone is a file that nobody can read; code moves and records do not."""
-    from lsst.daf.butler import StorageClassFactory
-    from lsst.utils import doImportType
-
-    rows: dict[tuple[str, str], FileRow] = {}
-    for row in tables(context).files:
-        rows.setdefault((row.formatter, row.storage_class), row)
-    factory = StorageClassFactory()
-    for (formatter, storage), row in rows.items():
-        context.examined()
-        for kind, name in (("formatter", formatter), ("storage class", storage)):
-            try:
-                _ = doImportType(name) if kind == "formatter" else factory.getStorageClass(name).pytype
-            except (ImportError, KeyError, TypeError, AttributeError, ValueError) as error:
-                yield _about(
-                    context,
-                    row,
-                    f"its {kind} {name} cannot be loaded",
-                    seen=f"{type(error).__name__}: {error}",
-                    expected="an importable class",
-                    look=look_rows("file_datastore_records", "dataset_id", row.dataset_id.hex),
-                )
-
-
-@check(
-    "datastore.registry-agrees",
-    title="Datasets of the registry and records of the datastore are the same set",
-    after="calibs",
-)
-def registry_agrees(context: CheckContext) -> Iterator[Finding]:
-    """A dataset without record is found and cannot be read; a record without dataset is a file lost to queries."""
-    data = tables(context)
-    if not data.datastores:
-        return
-    recorded = {r.dataset_id for r in data.files}
-    located = {d for name, d in data.locations if name in data.datastores}
-    trashed = {d for _, d in data.trash}
-    for identifier, row in data.datasets.items():
-        context.examined()
-        missing = [n for n, ids in (("record of a file", recorded), ("location", located)) if identifier not in ids]
-        if missing:
-            kind, run = data.dataset_type_name(row.type_id), data.collection_name(row.run_id)
-            data_id = data.data_ids.get(identifier, {})
-            yield Finding(
-                f"{kind} {text(data_id)} is in the registry but has no {' and no '.join(missing)}",
-                data_id=data_id,
-                where=run,
-                seen="not stored",
-                expected="stored",
-                look=look_datasets(kind, run, data_id),
-            )
-    strangers = dict.fromkeys(recorded, "file_datastore_records") | dict.fromkeys(located, "dataset_location")
-    for identifier in sorted(strangers.keys() - data.datasets.keys() - trashed, key=str):
-        yield Finding(
-            f"dataset {identifier} has a row in {strangers[identifier]} but is not in the registry",
-            where=strangers[identifier],
-            seen=str(identifier),
-            expected="a dataset of the registry",
-            look=look_rows(strangers[identifier], "dataset_id", identifier.hex),
-        )
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+    except FileNotFoundError:
+        return None  # found by datastore.files-exist
 
 
 @check(
     "datastore.artifacts-readable",
     title="Every file begins and ends as its format demands",
     after="calibs",
+    deep=True,
+    remedy="copy the file again from where it is whole, or remove the dataset with 'butler prune-datasets --purge'",
 )
 def artifacts_readable(context: CheckContext) -> Iterator[Finding]:
     """A disk that was full leaves empty and half-written files which exist, have a name, and cannot be read."""
-    found = sizes(context)
-    seen: set[tuple[str, str]] = set()
-    for row in tables(context).files:
-        path = local_path(context, row)
-        if (row.datastore, row.path) in seen or path is None or found[row.datastore, row.path] is None:
-            continue
-        seen.add((row.datastore, row.path))
-        context.examined()
-        bad = problem(path, row.path)
-        if bad:
-            yield _about(context, row, f"its file cannot be read: {bad}", seen=bad, expected=_suffix(row.path))
-
-
-def _suffix(path: str) -> str:
-    return f"a sound {Path(path).suffix.lstrip('.') or 'file'} file"
-
-
-@check(
-    "datastore.no-shared-file",
-    title="No two datasets share a file, unless it was made for several of one type and run",
-    after="calibs",
-)
-def no_shared_file(context: CheckContext) -> Iterator[Finding]:
-    """Deleting one of the two deletes the other's content. File names that forget a dimension make them."""
-    data = tables(context)
-    owners: dict[tuple[str, str, str], list[FileRow]] = defaultdict(list)
-    for row in data.files:
-        context.examined()
-        owners[row.datastore, row.path, row.component].append(row)
-    for rows in owners.values():
-        if len(rows) > 1:
-            found = [data.datasets[r.dataset_id] for r in rows if r.dataset_id in data.datasets]
-            if len({(d.type_id, d.run_id) for d in found}) > 1:
-                ids = ", ".join(str(r.dataset_id) for r in rows)
-                yield _about(
-                    context,
-                    rows[0],
-                    "its file belongs to other datasets too",
-                    seen=ids,
-                    expected="one owner",
-                    look=look_rows("file_datastore_records", "path", rows[0].path),
-                )
-
-
-@check(
-    "datastore.trash-empty",
-    title="Nothing waits in the trash",
-    after="calibs",
-)
-def trash_empty(context: CheckContext) -> Iterator[Finding]:
-    """A deletion that was interrupted leaves its files in the trash table: no dataset any more, space still taken."""
-    data = tables(context)
-    context.examined(len(data.locations) + len(data.trash))
-    for datastore, identifier in sorted(data.trash, key=str):
-        yield Finding(
-            f"dataset {identifier} was deleted, but not its file",
-            where="dataset_location_trash",
-            seen=f"{identifier} in {datastore}",
-            expected="an empty trash",
-            look=look_rows("dataset_location_trash", "dataset_id", identifier.hex),
+    total = sum(1 for _ in file_rows(context))
+    rows = _sampled(context, file_rows(context, ordered=True), total)
+    for (row, bad), owner in described(context, _problems(context, rows), lambda pair: pair[0].dataset_id):
+        yield about(
+            row,
+            owner,
+            f"its file cannot be read: {bad}",
+            seen=bad,
+            expected=f"a sound {Path(row.path).suffix.lstrip('.') or 'file'} file",
+            remedy=_restore(owner, "copy the file again"),
         )
 
 
-CHECKS: tuple[Check, ...] = (
-    files_exist,
-    file_sizes,
-    registry_agrees,
-    no_orphans,
-    no_shared_file,
-    formatters,
-    artifacts_readable,
-    trash_empty,
-)
+def _problems(context: CheckContext, rows: Iterable[FileRow]) -> Iterator[tuple[FileRow, str]]:
+    """Yield the records whose files are not as they should be, and why; files that are not there are left out."""
+    seen: set[tuple[str, str]] = set()
+    for row in rows:
+        path = local_path(context, row)
+        if path is None or (row.datastore, row.path) in seen:
+            continue
+        if row.path.count("#") or is_external(row.path):
+            seen.add((row.datastore, row.path))
+        try:
+            bad = problem(path, row.path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # found by datastore.files-exist
+        except OSError as error:
+            bad = f"{type(error).__name__}: {error.strerror}"
+        context.examined()
+        if bad:
+            yield row, bad
+
+
+CHECKS: tuple[Check, ...] = (files_exist, file_sizes, no_orphans, checksums, artifacts_readable)

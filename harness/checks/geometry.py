@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,10 @@ ROUNDING = 0.001 * ARCSEC
 """What two ways to compute the same position may differ by (radians)."""
 
 
+TOGETHER = 1000
+"""Visits whose regions are compared at a time."""
+
+
 def _regions(context: CheckContext) -> Mapping[tuple[str, int], Mapping[int, Floats]]:
     """Return for each visit the polygons of its detectors."""
 
@@ -53,6 +58,7 @@ def _regions(context: CheckContext) -> Mapping[tuple[str, int], Mapping[int, Flo
     "geometry.pointing-range",
     title="Positions and angles of exposures lie in their ranges",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def pointing_range(context: CheckContext) -> Iterator[Finding]:
     """Radians taken for degrees, hours for degrees, or an azimuth that was not wrapped make regions elsewhere."""
@@ -84,17 +90,14 @@ def pointing_range(context: CheckContext) -> Iterator[Finding]:
     title="The region of a visit contains the regions of its detectors",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo} --update",
 )
 def visit_contains_detectors(context: CheckContext) -> Iterator[Finding]:
     """Overlaps are searched with the visit's region first: a detector outside of it is never looked at."""
     visits = by_key(context, "visit")
-    for key, detectors in _regions(context).items():
+    for key, detectors, outside in _outside(_regions(context), {k: vertices(r.region) for k, r in visits.items()}):
         context.examined(len(detectors))
-        hull = vertices(visits[key].region) if key in visits else None
-        if hull is None or not len(hull):
-            outside = dict.fromkeys(detectors, np.inf)
-        else:
-            outside = dict(zip(detectors, excesses([hull] * len(detectors), list(detectors.values())), strict=True))
+        hull = visits[key].region if key in visits else None
         worst = max(outside, key=lambda d: outside[d])
         if outside[worst] > ROUNDING:
             data_id = {"instrument": key[0], "visit": key[1]}
@@ -109,12 +112,31 @@ def visit_contains_detectors(context: CheckContext) -> Iterator[Finding]:
             )
 
 
+def _outside(
+    regions: Mapping[tuple[str, int], Mapping[int, Floats]], hulls: Mapping[tuple[str, int], Floats | None]
+) -> Iterator[tuple[tuple[str, int], Mapping[int, Floats], Mapping[int, float]]]:
+    """Yield for each visit its detectors, and how far (radians) each lies outside of the visit; computed together."""
+    for batch in itertools.batched(regions.items(), TOGETHER):
+        placed = [
+            (hull, polygon)
+            for key, found in batch
+            if (hull := hulls.get(key)) is not None and len(hull)
+            for polygon in found.values()
+        ]
+        values = iter(excesses([h for h, _ in placed], [p for _, p in placed]))
+        for key, found in batch:
+            hull = hulls.get(key)
+            inside = hull is not None and len(hull)
+            yield key, found, {d: float(next(values)) if inside else np.inf for d in found}
+
+
 @check(
     "geometry.detector-regions-complete",
     title="Every visit has a region for every detector of its instrument",
     after="visits",
     needs=VISITS,
     upstream="DM-50446, DM-54634: missing visit-detector regions",
+    remedy="harness define-visits {repo} --update",
 )
 def detector_regions_complete(context: CheckContext) -> Iterator[Finding]:
     """A quantum of a detector without region joins to no patch: the detector is missing from every coadd."""
@@ -153,6 +175,7 @@ def detector_regions_complete(context: CheckContext) -> Iterator[Finding]:
     title="Detector regions are where the camera and the pointings of the exposures put them",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo} --update",
 )
 def detector_regions(context: CheckContext) -> Iterator[Finding]:
     """Regions are computed once and then believed: a wrong sky angle or flip sends pixels into the wrong patches.
@@ -162,41 +185,52 @@ def detector_regions(context: CheckContext) -> Iterator[Finding]:
     """
     exposures = exposures_of_visits(context)
     for name, kit in known_instruments(context).items():
+        index = {d.id: i for i, d in enumerate(kit.camera.detectors)}
         inner, outer = _footprint(kit.camera, 0.0), _footprint(kit.camera, 2.0 * kit.visit_padding)
-        for key, found in _regions(context).items():
-            pointings = _pointings(exposures.get(key, []), kit.camera.sky_parity) if key[0] == name else []
-            common = sorted(found.keys() & inner.keys())
-            if not pointings or not common:
-                continue
-            context.examined(len(common))
-            least, most = _on_sky(pointings, inner, common), _on_sky(pointings, outer, common)
-            seen = [found[d] for d in common]
-            limits = [_ordered(p) if len(pointings) == 1 else sky_vertices(hull(p)) for p in most]
-            short, far = excesses(seen, list(least)), excesses(limits, seen)
-            for detector, missing, beyond in zip(common, short, far, strict=True):
-                if max(missing, beyond) > ROUNDING:
-                    data_id = {"instrument": name, "visit": key[1], "detector": detector}
-                    what = "does not contain the detector" if missing > ROUNDING else "reaches far beyond the detector"
-                    yield Finding(
-                        f"the region of detector {detector} in visit {key[1]} {what}",
-                        data_id=data_id,
-                        where="visit_detector_region.region",
-                        seen=f'{max(missing, beyond) / ARCSEC:.1f}" off',
-                        expected="around "
-                        + " and ".join(
-                            f"RA {p.ra:.5f}°, Dec {p.dec:.5f}°, sky angle {p.sky_angle:.2f}°" for p in pointings
-                        ),
-                        look=look_record("visit_detector_region", data_id),
-                    )
+        own = ((key, found) for key, found in _regions(context).items() if key[0] == name)
+        for batch in itertools.batched(own, TOGETHER):
+            places: list[tuple[int, int, list[Pointing]]] = []
+            least: list[Floats] = []
+            limits: list[Floats] = []
+            seen: list[Floats] = []
+            looked = [_pointings(exposures.get(key, []), kit.camera.sky_parity) for key, _ in batch]
+            together = [p for pointings in looked for p in pointings]
+            inside, beside = (_on_sky(together, *f) if together else np.empty(0) for f in (inner, outer))
+            first = 0
+            for (key, found), pointings in zip(batch, looked, strict=True):
+                mine, first = slice(first, first + len(pointings)), first + len(pointings)
+                common = sorted(found.keys() & index.keys())
+                if not pointings or not common:
+                    continue
+                context.examined(len(common))
+                columns = [index[d] for d in common]
+                places += ((key[1], d, pointings) for d in common)
+                least.extend(_of_visit(inside[mine, columns]))
+                most = _of_visit(beside[mine, columns])
+                limits.extend(_ordered(most) if len(pointings) == 1 else (sky_vertices(hull(p)) for p in most))
+                seen += (found[d] for d in common)
+            short, far = excesses(seen, least), excesses(limits, seen)
+            for i in np.flatnonzero(np.maximum(short, far) > ROUNDING):
+                (visit, detector, pointings), missing, beyond = places[i], short[i], far[i]
+                data_id = {"instrument": name, "visit": visit, "detector": detector}
+                what = "does not contain the detector" if missing > ROUNDING else "reaches far beyond the detector"
+                yield Finding(
+                    f"the region of detector {detector} in visit {visit} {what}",
+                    data_id=data_id,
+                    where="visit_detector_region.region",
+                    seen=f'{max(missing, beyond) / ARCSEC:.1f}" off',
+                    expected="around "
+                    + " and ".join(
+                        f"RA {p.ra:.5f}°, Dec {p.dec:.5f}°, sky angle {p.sky_angle:.2f}°" for p in pointings
+                    ),
+                    look=look_record("visit_detector_region", data_id),
+                )
 
 
-def _footprint(camera: Camera, padding: float) -> Mapping[int, tuple[Floats, Floats]]:
-    """Return the field angles (radians) of the corners of each detector, padded by some pixels."""
-    out = {}
-    for detector in camera.detectors:
-        x, y = detector.corners(padding)
-        out[detector.id] = camera.pixel_to_field(detector.id, x, y)
-    return out
+def _footprint(camera: Camera, padding: float) -> tuple[Floats, Floats]:
+    """Return the field angles (radians) of the corners of the detectors, padded by some pixels: (detector, corner)."""
+    found = [camera.pixel_to_field(d.id, *d.corners(padding)) for d in camera.detectors]
+    return np.array([fx for fx, _ in found]), np.array([fy for _, fy in found])
 
 
 def _pointings(exposures: list[DimensionRecord], parity: int) -> list[Pointing]:
@@ -205,18 +239,36 @@ def _pointings(exposures: list[DimensionRecord], parity: int) -> list[Pointing]:
     return [] if any(None in v for v in values) else [Pointing(*v, parity) for v in values]
 
 
-def _on_sky(pointings: list[Pointing], footprint: Mapping[int, tuple[Floats, Floats]], detectors: list[int]) -> Floats:
-    """Return the corners of some detectors at all pointings as unit vectors, shape (detector, corner, 3)."""
-    fx = np.array([footprint[d][0] for d in detectors])
-    fy = np.array([footprint[d][1] for d in detectors])
-    places = [p.field_to_sky(fx.ravel(), fy.ravel()) for p in pointings]
-    return np.concatenate([unit_vectors(ra, dec).reshape(*fx.shape, 3) for ra, dec in places], axis=1)
+def _on_sky(pointings: list[Pointing], fx: Floats, fy: Floats) -> Floats:
+    """Return field angles at all pointings as unit vectors, shape (pointing, detector, corner, 3).
+
+    The same as `~harness.instrument.pointing.Pointing.field_to_sky`, for thousands of pointings at once: a point of the
+    tangent plane is the boresight plus ξ to the east and η to the north.
+    """
+    ra, dec, o = np.radians([[p.ra, p.dec, p.sky_angle] for p in pointings]).T
+    parity = np.array([p.parity for p in pointings])[:, None, None]
+    cos, sin = np.cos(o)[:, None, None], np.sin(o)[:, None, None]
+    xi, eta = parity * cos * fx + sin * fy, -parity * sin * fx + cos * fy
+    zero = np.zeros(len(pointings))
+    centre = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    east = np.stack([-np.sin(ra), np.cos(ra), zero], axis=-1)
+    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
+    places: Floats = xi[..., None] * east[:, None, None] + eta[..., None] * north[:, None, None]
+    places += centre[:, None, None]
+    return places / np.linalg.norm(places, axis=-1, keepdims=True)
 
 
-def _ordered(polygon: Floats) -> Floats:
-    """Return a convex polygon with its vertices counter-clockwise seen from outside."""
-    a, b, c = polygon[:3]
-    return polygon if np.dot(np.cross(a, b), c) > 0 else polygon[::-1]
+def _of_visit(places: Floats) -> Floats:
+    """Put the corners at all pointings of a visit together by detector: (detector, corners, 3)."""
+    pointings, detectors, corners, _ = places.shape
+    return places.transpose(1, 0, 2, 3).reshape(detectors, pointings * corners, 3)
+
+
+def _ordered(polygons: Floats) -> Floats:
+    """Return convex polygons, shape (n, vertex, 3), with their vertices counter-clockwise seen from outside."""
+    a, b, c = polygons[:, 0], polygons[:, 1], polygons[:, 2]
+    right = np.einsum("ij,ij->i", np.cross(a, b), c) > 0
+    return np.where(right[:, None, None], polygons, polygons[:, ::-1])
 
 
 @check(
@@ -224,6 +276,7 @@ def _ordered(polygon: Floats) -> Floats:
     title="The boresight of every exposure lies in the region of its visit",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo} --update",
 )
 def exposure_in_visit(context: CheckContext) -> Iterator[Finding]:
     """A visit that was made from other exposures than its own, or a pointing edited later, shows here."""
@@ -256,6 +309,7 @@ def exposure_in_visit(context: CheckContext) -> Iterator[Finding]:
     title="The stored overlaps of visits and detectors with the sky pixelization are those of their regions",
     after="visits",
     needs=VISITS,
+    remedy="insert the records of the element again with replace=True: overlaps are computed anew",
 )
 def overlap_tables(context: CheckContext) -> Iterator[Finding]:
     """Spatial queries join through these tables; regions updated behind them make data invisible in places."""

@@ -26,6 +26,7 @@ __all__ = ["CHECKS"]
     "identifiers.obs-id-unique",
     title="No two exposures of an instrument have the same obs_id, upper or lower case",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def obs_id_unique(context: CheckContext) -> Iterator[Finding]:
     """People and observatory systems find exposures by obs_id; the Butler by exposure id.
@@ -56,6 +57,7 @@ def obs_id_unique(context: CheckContext) -> Iterator[Finding]:
     "identifiers.seq-num-unique",
     title="Within a day no two exposures of an instrument have the same sequence number",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def seq_num_unique(context: CheckContext) -> Iterator[Finding]:
     """The day and the sequence number are an alternate key of exposures: summit tools and nightly logs use it.
@@ -106,6 +108,7 @@ def _beyond(
     "identifiers.exposure-max",
     title="Exposure ids lie within the instrument's exposure_max",
     after="ingest",
+    remedy="register the instrument's class again, with --update: butler register-instrument",
 )
 def exposure_max(context: CheckContext) -> Iterator[Finding]:
     """Packed ids of sources and exposures reserve as many bits as exposure_max needs.
@@ -120,6 +123,7 @@ def exposure_max(context: CheckContext) -> Iterator[Finding]:
     title="Visit ids lie within the instrument's visit_max",
     after="visits",
     needs={Capability.VISITS},
+    remedy="register the instrument's class again, with --update: butler register-instrument",
 )
 def visit_max(context: CheckContext) -> Iterator[Finding]:
     """Packed ids of sources reserve as many bits as visit_max needs.
@@ -139,6 +143,7 @@ def visit_max(context: CheckContext) -> Iterator[Finding]:
     "identifiers.detector-max",
     title="Detector ids lie below the instrument's detector_max",
     after="register",
+    remedy="register the instrument's class again, with --update: butler register-instrument",
 )
 def detector_max(context: CheckContext) -> Iterator[Finding]:
     """detector_max is the number of detectors that packed ids make room for, so that every id must be below it."""
@@ -149,6 +154,7 @@ def detector_max(context: CheckContext) -> Iterator[Finding]:
     "identifiers.instrument-as-registered",
     title="The records of an instrument and its filters are those that its class registers",
     after="register",
+    remedy="register the instrument's class again, with --update: butler register-instrument",
 )
 def instrument_as_registered(context: CheckContext) -> Iterator[Finding]:
     """Registration is silent about records that are already there with other values.
@@ -214,6 +220,7 @@ def _register(universe: DimensionUniverse, classes: tuple[Any, ...]) -> dict[str
     "identifiers.detectors-as-camera",
     title="Detector records agree with the instrument's camera: ids, names, rafts, purposes",
     after="register",
+    remedy="register the instrument's class again, with --update: butler register-instrument",
 )
 def detectors_as_camera(context: CheckContext) -> Iterator[Finding]:
     """Queries select detectors by name, raft and purpose; pixels are placed on the sky by the camera.
@@ -244,41 +251,52 @@ def detectors_as_camera(context: CheckContext) -> Iterator[Finding]:
     "identifiers.references-resolve",
     title="Every dimension record that another one refers to exists",
     after="register",
+    remedy="insert the missing record again, or remove what refers to it: butler import {repo} EXPORT",
 )
 def references_resolve(context: CheckContext) -> Iterator[Finding]:
     """Joins drop rows whose partner is missing: the data are there and no query finds them.
 
     Databases guarantee this only while foreign keys are enforced, which copies, merges and repairs by hand bypass.
     """
-    data = tables(context)
-    universe = context.butler.dimensions
-    keys: dict[str, set[tuple[Any, ...]]] = {}
-    stored = [e for e in universe.elements if e.has_own_table and e.name in data.names]
-    columns = {e.name: _key_columns(e) for e in stored}
+    universe, names = context.butler.dimensions, tables(context).names
+    stored = [e for e in universe.elements if e.has_own_table and e.name in names]
     for element in stored:
-        keys[element.name] = set(data.select(element.name, *columns[element.name]))
-    for element in stored:
-        own = dict(zip([d.name for d in element.required], columns[element.name], strict=True))
-        names = own | {d.name: d.name for d in element.implied}
         for target in [d for d in (*element.required, *element.implied) if d.name != element.name]:
-            if target.name not in keys or any(d.name not in names for d in target.required):
-                continue
-            rows = list(data.select(element.name, *(names[d.name] for d in target.required), *columns[element.name]))
-            context.examined(len(rows))
-            width = len(target.required)
-            missing: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-            for row in rows:
-                if None not in row[:width] and row[:width] not in keys[target.name]:
-                    missing[row[:width]].append(row[width:])
-            for key, owners in missing.items():
-                yield Finding(
-                    f"{element.name} refers to {target.name} {key[-1]}, which does not exist",
-                    data_id=dict(zip([d.name for d in target.required], key, strict=True)),
-                    where=element.name,
-                    seen=f"{element.name} {owners[0]}" + (f" and {len(owners) - 1} more" if len(owners) > 1 else ""),
-                    expected=f"a record of {target.name} {key}",
-                    look=look_record(target.name, {}),
-                )
+            if any(target.name == e.name for e in stored):
+                yield from _unresolved(context, element, target)
+
+
+def _unresolved(context: CheckContext, element: Any, target: Any) -> Iterator[Finding]:
+    """Find the records that an element refers to, and which do not exist."""
+    import sqlalchemy
+
+    data, own = tables(context), _key_columns(element)
+    columns = dict(zip([d.name for d in element.required], own, strict=True)) | {
+        d.name: d.name for d in element.implied
+    }
+    if any(d.name not in columns for d in target.required):
+        return
+    theirs = _key_columns(target)
+    mine = [columns[d.name] for d in target.required]
+    here = data.table(element.name, *dict.fromkeys([*mine, *own])).alias("here")
+    there = data.table(target.name, *theirs).alias("there")
+    context.examined(data.count(sqlalchemy.select(here.c[own[0]])))
+    same = [there.c[a] == here.c[b] for a, b in zip(theirs, mine, strict=True)]
+    statement = sqlalchemy.select(*(here.c[n] for n in mine), *(here.c[n] for n in own)).where(
+        *(here.c[n].is_not(None) for n in mine), ~sqlalchemy.exists().where(*same)
+    )
+    missing: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for row in data.stream(statement):
+        missing[tuple(row[: len(mine)])].append(tuple(row[len(mine) :]))
+    for key, owners in missing.items():
+        yield Finding(
+            f"{element.name} refers to {target.name} {key[-1]}, which does not exist",
+            data_id=dict(zip([d.name for d in target.required], key, strict=True)),
+            where=element.name,
+            seen=f"{element.name} {owners[0]}" + (f" and {len(owners) - 1} more" if len(owners) > 1 else ""),
+            expected=f"a record of {target.name} {key}",
+            look=look_record(target.name, {}),
+        )
 
 
 def _key_columns(element: Any) -> list[str]:
@@ -293,6 +311,7 @@ def _key_columns(element: Any) -> list[str]:
     "identifiers.day-obs",
     title="Every day_obs is a date, and a visit has that of its first exposure",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def day_obs(context: CheckContext) -> Iterator[Finding]:
     """Nights are processed, transferred and counted by day_obs: a wrong one loses data from its night."""

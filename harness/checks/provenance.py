@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
+from .members import asked, described, members, within
 from .pipelines import pipeline_graphs
-from .quanta import CONFIG, LOG, METADATA, PACKAGES, ExecutedQuantum, init_outputs, key, quanta
+from .quanta import CONFIG, LOG, METADATA, PACKAGES, ExecutedQuantum, are_all_quanta, init_outputs, key, quanta
 from .raws import raws
 from .records import look_datasets, text
 from .tables import tables
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lsst.pipe.base.pipeline_graph import PipelineGraph, TaskNode
 
     from .context import CheckContext
+    from .rows import DatasetTypeRow
 
 __all__ = ["CHECKS"]
 
@@ -43,13 +45,18 @@ def _look(item: ExecutedQuantum, suffix: str = METADATA) -> str:
     "provenance.init-outputs",
     title="Every run has its packages, and the config of every task that ran in it",
     after="process",
+    remedy="Run the tasks again in a new run: pipetask run writes them before the first quantum.",
     needs=COADDS,
 )
 def run_init_outputs(context: CheckContext) -> Iterator[Finding]:
     """Without the config and the versions nobody can say how an output was made, nor extend the run consistently."""
+    data, numbers = tables(context), asked(context)
     labels: dict[str, set[str]] = defaultdict(set)
-    for item in quanta(context):
-        labels[item.run].add(item.label)
+    for collection, kind in data.held[0]:
+        place, name = data.collections.get(collection), data.dataset_type_name(kind)
+        of_run = place is not None and place.type == "RUN" and (numbers is None or collection in numbers)
+        if place is not None and of_run and name.endswith(METADATA):
+            labels[place.name].add(name.removesuffix(METADATA))
     for run, names in sorted(labels.items()):
         present = init_outputs(context, run)
         for wanted in (PACKAGES, *(f"{label}{CONFIG}" for label in sorted(names))):
@@ -76,18 +83,13 @@ def metadata_and_log(context: CheckContext) -> Iterator[Finding]:
     Resuming a run decides by the metadata alone what is done already.
     """
     data = tables(context)
-    found: dict[tuple[str, str], dict[str, set[Any]]] = defaultdict(dict)
-    for (run, name), ids in data.by_run_and_type.items():
-        for suffix in (METADATA, LOG):
-            if name.endswith(suffix):
-                keys = {key(data.data_ids.get(i, {})) for i in ids}
-                found[run, name.removesuffix(suffix)][suffix] = keys
-    for (run, label), both in sorted(found.items()):
-        everything = both.get(METADATA, set()) | both.get(LOG, set())
-        context.examined(len(everything))
+    kinds = {k.name: k for k in data.dataset_types.values()}
+    for name, kind in sorted(kinds.items()):
         for suffix, other in ((METADATA, LOG), (LOG, METADATA)):
-            for missing in sorted(everything - both.get(suffix, set())):
-                data_id = dict(missing)
+            if not name.endswith(other):
+                continue
+            label = name.removesuffix(other)
+            for run, data_id in _without(context, kind, kinds.get(f"{label}{suffix}")):
                 yield Finding(
                     f"{label} {text(data_id)} has {label}{other} but no {label}{suffix}",
                     data_id=data_id,
@@ -95,7 +97,39 @@ def metadata_and_log(context: CheckContext) -> Iterator[Finding]:
                     seen=f"no {label}{suffix}",
                     expected="both",
                     look=look_datasets(f"{label}{other}", run, data_id),
+                    remedy=f"Run {label} again for it in {run}; pipetask run --extend-run does.",
                 )
+
+
+def _without(
+    context: CheckContext, kind: DatasetTypeRow, companion: DatasetTypeRow | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield runs and data IDs in which there is a dataset of a type, and none of another one."""
+    import sqlalchemy
+    from lsst.daf.butler import CollectionType
+
+    data = tables(context)
+    if kind.tags_table not in data.names:
+        return
+    columns = ("dataset_id", "dataset_type_id", "collection_id", *kind.dimensions)
+    mine = data.table(kind.tags_table, *columns).alias("mine")
+    dataset = data.table("dataset", "id", "run_id", "ingest_date")
+    own = sqlalchemy.and_(dataset.c.id == mine.c.dataset_id, dataset.c.run_id == mine.c.collection_id)
+    scope = within(context, dataset.c.id, dataset.c.run_id, dataset.c.ingest_date)
+    collection = data.table("collection", "collection_id", "type")
+    runs = sqlalchemy.select(collection.c.collection_id).where(collection.c.type == int(CollectionType.RUN))
+    statement = (
+        sqlalchemy.select(mine.c.collection_id, *(mine.c[d] for d in kind.dimensions))
+        .select_from(mine.join(dataset, own) if scope else mine)
+        .where(mine.c.dataset_type_id == kind.id, mine.c.collection_id.in_(runs), *scope)
+    )
+    context.examined(data.count(statement))
+    if companion is not None and companion.tags_table == kind.tags_table:
+        theirs = data.table(kind.tags_table, *columns).alias("theirs")
+        same = [theirs.c[d] == mine.c[d] for d in ("collection_id", *kind.dimensions)]
+        statement = statement.where(~sqlalchemy.exists().where(theirs.c.dataset_type_id == companion.id, *same))
+    for run, *values in data.stream(statement.order_by(mine.c.collection_id, *(mine.c[d] for d in kind.dimensions))):
+        yield data.collection_name(run), kind.data_id(tuple(values))
 
 
 @check(
@@ -103,6 +137,8 @@ def metadata_and_log(context: CheckContext) -> Iterator[Finding]:
     title="The metadata of every quantum can be read and has its times in order",
     after="process",
     needs=COADDS,
+    deep=True,
+    remedy="Remove the outputs of the quantum with 'butler prune-datasets --purge' and run it again.",
 )
 def quantum_times(context: CheckContext) -> Iterator[Finding]:
     """Metadata are what reports, resource estimates and retries rely on; they are the last thing that is written."""
@@ -132,43 +168,43 @@ def quantum_times(context: CheckContext) -> Iterator[Finding]:
     title="What the metadata list as outputs exists in the run, and every output is listed by one quantum",
     after="process",
     needs=COADDS,
+    deep=True,
+    remedy="Remove the outputs of the quantum with 'butler prune-datasets --purge' and run it again.",
 )
 def outputs_recorded(context: CheckContext) -> Iterator[Finding]:
     """An output that no quantum admits to was put there by hand; one that is listed and gone was lost since."""
     data = tables(context)
     owners: dict[uuid.UUID, list[ExecutedQuantum]] = defaultdict(list)
-    runs = {q.run for q in quanta(context)}
-    for item in quanta(context):
-        for identifier in item.outputs or ():
-            context.examined()
-            owners[identifier].append(item)
-            row = data.datasets.get(identifier)
-            if row is None or data.collection_name(row.run_id) != item.run:
-                yield Finding(
-                    f"{item.label} {text(item.data_id)} lists an output that its run does not have",
-                    data_id=item.data_id,
-                    where=item.run,
-                    seen=f"no dataset {identifier} in {item.run}",
-                    expected="the output that the quantum put",
-                    look=_look(item),
-                )
-    if any(q.outputs is None for q in quanta(context) if q.metadata is not None):
-        return  # written before metadata listed outputs (pipe_base of 2024)
-    for (run, name), ids in sorted(data.by_run_and_type.items()):
-        if run not in runs or name.endswith((METADATA, LOG)):
-            continue
-        for identifier in ids:
-            data_id = data.data_ids.get(identifier, {})
-            mine = owners.get(identifier, [])
-            if data_id and len(mine) != 1:
-                yield Finding(
-                    f"{name} {text(data_id)} is the output of {len(mine) or 'no'} quanta",
-                    data_id=data_id,
-                    where=run,
-                    seen=", ".join(q.label for q in mine) or "listed by none",
-                    expected="listed by the one that put it",
-                    look=look_datasets(name, run, data_id),
-                )
+    runs = {data.collection_ids[q.run] for q in quanta(context)}
+    listed = ((item, identifier) for item in quanta(context) for identifier in item.outputs or ())
+    for (item, identifier), output in described(context, listed, lambda pair: pair[1]):
+        context.examined()
+        owners[identifier].append(item)
+        if output is None or output.run != item.run:
+            yield Finding(
+                f"{item.label} {text(item.data_id)} lists an output that its run does not have",
+                data_id=item.data_id,
+                where=item.run,
+                seen=f"no dataset {identifier} in {item.run}",
+                expected="the output that the quantum put",
+                look=_look(item),
+            )
+    if not are_all_quanta(context) or any(q.outputs is None for q in quanta(context) if q.metadata is not None):
+        return  # a part of them, or written before metadata listed outputs (pipe_base of 2024)
+    kinds = {k.id: k for k in data.dataset_types.values() if k.dimensions and not k.name.endswith((METADATA, LOG))}
+    for row in members(context, kinds.values()):
+        mine = owners.get(row.id, [])
+        if row.run_id in runs and len(mine) != 1:
+            kind, run = kinds[row.type_id], data.collection_name(row.run_id)
+            data_id = kind.data_id(row.values)
+            yield Finding(
+                f"{kind.name} {text(data_id)} is the output of {len(mine) or 'no'} quanta",
+                data_id=data_id,
+                where=run,
+                seen=", ".join(q.label for q in mine) or "listed by none",
+                expected="listed by the one that put it",
+                look=look_datasets(kind.name, run, data_id),
+            )
 
 
 def _task_of(context: CheckContext, item: ExecutedQuantum) -> TaskNode | None:
@@ -189,13 +225,20 @@ def _task_of(context: CheckContext, item: ExecutedQuantum) -> TaskNode | None:
     title="Every quantum has all outputs that its task declares, or says in its metadata why not",
     after="process",
     needs=COADDS,
+    deep=True,
+    remedy="Remove the outputs of the quantum with 'butler prune-datasets --purge' and run it again.",
 )
 def outputs_complete(context: CheckContext) -> Iterator[Finding]:
     """A quantum that succeeded without one of its outputs starves what comes after it, without any error."""
     data = tables(context)
-    present: dict[tuple[str, str], set[Any]] = {
-        pair: {key(data.data_ids.get(i, {})) for i in ids} for pair, ids in data.by_run_and_type.items()
+    present: dict[tuple[str, str], set[Any]] = defaultdict(set)
+    wanted = {
+        e.parent_dataset_type_name for q in quanta(context) if (t := _task_of(context, q)) for e in t.outputs.values()
     }
+    kinds = {k.id: k for k in data.dataset_types.values() if k.name in wanted}
+    for row in members(context, kinds.values(), everything=True):
+        kind = kinds[row.type_id]
+        present[data.collection_name(row.run_id), kind.name].add(key(kind.data_id(row.values)))
     for item in quanta(context):
         task = _task_of(context, item)
         if task is None or item.caveats:
@@ -227,6 +270,7 @@ def _required(context: CheckContext, name: str) -> tuple[str, ...]:
     title="Every task ran for exactly the data IDs that follow from the manifest and the pipeline",
     after="process",
     needs=COADDS,
+    remedy="Run the pipeline again with --extend-run --skip-existing: that makes what is missing.",
 )
 def quanta_expected(context: CheckContext) -> Iterator[Finding]:
     """Quanta that were never made fail nothing: a run can be green and half empty.
@@ -292,6 +336,7 @@ def _expected(context: CheckContext, graph: PipelineGraph) -> dict[str, set[Any]
     title="The packages that a run records are those that are installed",
     after="process",
     needs=COADDS,
+    remedy="Process again in a new run; a run extended with other versions is a mixture.",
 )
 def packages(context: CheckContext) -> Iterator[Finding]:
     """A run extended with other versions is a mixture; its packages must tell, and here they must not differ."""

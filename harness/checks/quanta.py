@@ -9,14 +9,29 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .artifacts import local_path
-from .tables import FileRow, tables
+from .inventory import files_of
+from .members import members
+from .records import spread
+from .tables import tables
 
 if TYPE_CHECKING:
     from lsst.pipe.base import TaskMetadata
 
     from .context import CheckContext
+    from .members import Member
+    from .rows import FileRow
 
-__all__ = ["CONFIG", "LOG", "METADATA", "PACKAGES", "ExecutedQuantum", "init_outputs", "key", "quanta"]
+__all__ = [
+    "CONFIG",
+    "LOG",
+    "METADATA",
+    "PACKAGES",
+    "ExecutedQuantum",
+    "are_all_quanta",
+    "init_outputs",
+    "key",
+    "quanta",
+]
 
 METADATA, LOG, CONFIG, PACKAGES = "_metadata", "_log", "_config", "packages"
 """What names of dataset types that the middleware writes for every task end with; and the one per run."""
@@ -81,32 +96,53 @@ def init_outputs(context: CheckContext, run: str) -> Mapping[str, uuid.UUID]:
     def make() -> Mapping[str, dict[str, uuid.UUID]]:
         data = tables(context)
         out: dict[str, dict[str, uuid.UUID]] = {}
-        for row in data.datasets.values():
-            kind = data.dataset_types.get(row.type_id)
-            if kind is not None and not kind.dimensions:
-                out.setdefault(data.collection_name(row.run_id), {})[kind.name] = row.id
+        kinds = [k for k in data.dataset_types.values() if not k.dimensions]
+        for row in members(context, kinds, everything=True):
+            names = out.setdefault(data.collection_name(row.run_id), {})
+            names[data.dataset_type_name(row.type_id)] = row.id
         return out
 
     return context.cached("init-outputs", make).get(run, {})
 
 
 def quanta(context: CheckContext) -> Sequence[ExecutedQuantum]:
-    """Return all executed quanta of all runs, read once for all checks."""
+    """Return the executed quanta of all runs, read once for all checks.
+
+    As many as the scope allows; `are_all_quanta` tells whether these are all.
+    """
 
     def make() -> Sequence[ExecutedQuantum]:
         data = tables(context)
-        files = {r.dataset_id: r for r in data.files if not r.component}
+        found = _metadata(context)
+        chosen = spread(found, context.scope.sample or len(found))
+        files = files_of(context, [row.id for row in chosen])
         out = []
-        for (run, name), ids in sorted(data.by_run_and_type.items()):
-            if name.endswith(METADATA):
-                label = name.removesuffix(METADATA)
-                for identifier in ids:
-                    metadata, error = _read(context, identifier, files.get(identifier))
-                    data_id = data.data_ids.get(identifier, {})
-                    out.append(ExecutedQuantum(run, label, data_id, identifier, metadata, error))
+        for row in chosen:
+            kind = data.dataset_types[row.type_id]
+            metadata, error = _read(context, row.id, files.get(row.id))
+            label, run = kind.name.removesuffix(METADATA), data.collection_name(row.run_id)
+            out.append(ExecutedQuantum(run, label, kind.data_id(row.values), row.id, metadata, error))
         return out
 
     return context.cached("quanta", make)
+
+
+def are_all_quanta(context: CheckContext) -> bool:
+    """Tell whether `quanta` are all that their runs have, and not those of a part of the repository."""
+    return context.scope.since is None and len(quanta(context)) == len(_metadata(context))
+
+
+def _metadata(context: CheckContext) -> Sequence[Member]:
+    """Return the datasets with metadata of quanta, by run and label."""
+
+    def make() -> Sequence[Member]:
+        data = tables(context)
+        kinds = [k for k in data.dataset_types.values() if k.name.endswith(METADATA)]
+        found = list(members(context, kinds))
+        names = {k.id: k.name for k in kinds}
+        return sorted(found, key=lambda r: (data.collection_name(r.run_id), names[r.type_id], r.id))
+
+    return context.cached("metadata of quanta", make)
 
 
 def _read(context: CheckContext, identifier: uuid.UUID, row: FileRow | None) -> tuple[TaskMetadata | None, str]:

@@ -24,6 +24,8 @@ SAMPLE = 2_000
     title="A raw's header, translated again, gives its data ID and its exposure record",
     after="ingest",
     upstream="obs_subaru: compare detector fields of registry and translator",
+    deep=True,
+    remedy="Find out which of file and record is right: ingest the right file, or correct the record.",
 )
 def raw_header(context: CheckContext) -> Iterator[Finding]:
     """A file stored under a wrong data ID poisons all that is made of it, and nothing downstream can tell.
@@ -75,6 +77,7 @@ def raw_header(context: CheckContext) -> Iterator[Finding]:
     "identifiers.raw-ids",
     title="The dataset ids of raws are those that follow from dataset type, run and data ID",
     after="ingest",
+    remedy="Remove the raw with 'butler prune-datasets --purge' and ingest its file again, which gives it its own id.",
 )
 def raw_ids(context: CheckContext) -> Iterator[Finding]:
     """Raws get deterministic ids, so that every site gives a raw the same id without talking to the others.
@@ -88,7 +91,8 @@ def raw_ids(context: CheckContext) -> Iterator[Finding]:
     for raw in raws(context):
         context.examined()
         kind = kinds[raw.dataset_type]
-        coordinate = DataCoordinate.standardize(raw.data_id, dimensions=kind.dimensions)
+        values = tuple(raw.data_id[d] for d in kind.dimensions.required)
+        coordinate = DataCoordinate.from_required_values(kind.dimensions, values)
         wanted = factory.makeDatasetId(raw.run, kind, coordinate, DatasetIdGenEnum.DATAID_TYPE_RUN)
         if raw.id != wanted:
             yield Finding(
@@ -105,6 +109,7 @@ def raw_ids(context: CheckContext) -> Iterator[Finding]:
     "identifiers.packer-roundtrip",
     title="Packing exposure or visit with detector into one integer can be undone and is unique",
     after="ingest",
+    remedy="Correct exposure_max, visit_max and detector_max of the instrument's record, or its dimension packer.",
 )
 def packer_roundtrip(context: CheckContext) -> Iterator[Finding]:
     """Source ids contain the packed data ID: a collision gives different objects the same id in released tables."""
@@ -157,6 +162,7 @@ def _pack(packer: Any, element: str, data_ids: list[dict[str, Any]]) -> Iterator
     "identifiers.raws-as-manifest",
     title="The raws are those of the manifest, with its filters and pointings",
     after="ingest",
+    remedy="Ingest what is missing with 'butler ingest-raws'; remove what is not of the manifest.",
 )
 def raws_as_manifest(context: CheckContext) -> Iterator[Finding]:
     """What was simulated must be what is in the repository: no file lost, none from elsewhere, none mislabelled."""

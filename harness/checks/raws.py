@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .members import members
 from .records import known_instruments, spread
 from .tables import tables
 
@@ -37,7 +38,7 @@ PROPERTIES = frozenset(
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Raw:
     """A raw dataset.
 
@@ -62,14 +63,15 @@ def raws(context: CheckContext) -> Sequence[Raw]:
 
     def make() -> Sequence[Raw]:
         data = tables(context)
+        kinds = {
+            k.id: k
+            for k in data.dataset_types.values()
+            if k.name.startswith("raw") and {"exposure", "detector"} <= set(k.dimensions)
+        }
         out = []
-        for row in data.datasets.values():
-            kind = data.dataset_types.get(row.type_id)
-            if kind is None or not kind.name.startswith("raw") or not {"exposure", "detector"} <= set(kind.dimensions):
-                continue
-            data_id = data.data_ids.get(row.id)
-            if data_id is not None:
-                out.append(Raw(row.id, kind.name, data.collection_name(row.run_id), data_id))
+        for row in members(context, kinds.values()):
+            kind = kinds[row.type_id]
+            out.append(Raw(row.id, kind.name, data.collection_name(row.run_id), kind.data_id(row.values)))
         return sorted(out, key=lambda r: (r.data_id["instrument"], r.data_id["exposure"], r.data_id["detector"]))
 
     return context.cached("raws", make)
@@ -93,15 +95,16 @@ def translated(context: CheckContext) -> Sequence[tuple[Raw, ObservationInfo | E
     Returns
     -------
     found : `~collections.abc.Sequence`
-        At most `SAMPLE` of them, spread evenly. A header that cannot be read or translated is given as the
-        exception that says why.
+        At most `SAMPLE` of them, or as many as the scope allows, spread evenly. A header that cannot be read or
+        translated is given as the exception that says why.
     """
 
     def make() -> Sequence[tuple[Raw, ObservationInfo | Exception]]:
         kits = known_instruments(context)
+        most = min(SAMPLE, context.scope.sample or SAMPLE)
         return [
             (raw, _translate(context, raw))
-            for raw in spread([r for r in raws(context) if r.data_id["instrument"] in kits], SAMPLE)
+            for raw in spread([r for r in raws(context) if r.data_id["instrument"] in kits], most)
         ]
 
     return context.cached("translated headers", make)

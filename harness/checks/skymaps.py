@@ -11,6 +11,7 @@ import numpy as np
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
 from .geometry import ARCSEC, ROUNDING, stale_overlaps
+from .members import members
 from .records import by_key, look_record, records
 from .regions import excesses, vertices
 from .tables import tables
@@ -42,6 +43,7 @@ def _polygons(context: CheckContext, element: str) -> Mapping[tuple[Any, ...], F
     title="Tracts and patches lie within the numbers that their sky map declares, each cell used once",
     after="skymap",
     needs=VISITS,
+    remedy="register the sky map again, in an empty repository, and export it from there",
 )
 def skymap_limits(context: CheckContext) -> Iterator[Finding]:
     """Packed ids of objects reserve room for tract_max tracts and patch_nx_max × patch_ny_max patches.
@@ -90,6 +92,7 @@ def skymap_limits(context: CheckContext) -> Iterator[Finding]:
     title="The region of a patch lies in the region of its tract",
     after="skymap",
     needs=VISITS,
+    remedy="register the sky map again, in an empty repository, and export it from there",
 )
 def patch_in_tract(context: CheckContext) -> Iterator[Finding]:
     """A patch outside its tract is joined to visits that its pixels never see, and misses those that they do."""
@@ -115,6 +118,7 @@ def patch_in_tract(context: CheckContext) -> Iterator[Finding]:
     title="Every tract and patch has a region, and every tract has patches",
     after="skymap",
     needs=VISITS,
+    remedy="register the sky map again, in an empty repository, and export it from there",
 )
 def skymap_regions(context: CheckContext) -> Iterator[Finding]:
     """What has no region overlaps nothing: its coadds are never made, and nobody is told."""
@@ -151,6 +155,7 @@ def skymap_regions(context: CheckContext) -> Iterator[Finding]:
     title="The stored overlaps of tracts and patches with the sky pixelization are those of their regions",
     after="skymap",
     needs=VISITS,
+    remedy="insert the records of tracts and patches again with replace=True: overlaps are computed anew",
 )
 def skymap_overlaps(context: CheckContext) -> Iterator[Finding]:
     """Graphs find the patches of a visit through these tables; a patch whose rows are missing gets no warps."""
@@ -163,6 +168,7 @@ def skymap_overlaps(context: CheckContext) -> Iterator[Finding]:
     title="Sky map, tract and patch records are those of the sky map's definition",
     after="skymap",
     needs=VISITS,
+    remedy="register the sky map again, in an empty repository, and export it from there",
 )
 def skymap_as_dataset(context: CheckContext) -> Iterator[Finding]:
     """Graphs are built with the regions of the records, pixels are made with the stored definition.
@@ -202,11 +208,8 @@ def _definitions(context: CheckContext) -> Mapping[str, Any]:
 
     def make() -> Mapping[str, Any]:
         data = tables(context)
-        ids = {
-            data.data_ids[i]["skymap"]: i
-            for i, d in data.datasets.items()
-            if data.dataset_type_name(d.type_id) == "skyMap" and i in data.data_ids
-        }
+        kinds = [t for t in data.dataset_types.values() if t.name == "skyMap" and t.dimensions == ("skymap",)]
+        ids = {row.values[0]: row.id for row in members(context, kinds, everything=True)}
         return {name: context.butler.get(context.butler.get_dataset(i)) for name, i in ids.items()}
 
     return context.cached("sky map definitions", make)

@@ -55,6 +55,7 @@ def _words(system: int, exposure: DimensionRecord) -> str:
     title="The exposures of a visit are those that its visit system puts together",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo} --update",
 )
 def members_belong_together(context: CheckContext) -> Iterator[Finding]:
     """Snaps of one visit are added up: one of another run or group is another place on the sky.
@@ -105,6 +106,7 @@ def members_belong_together(context: CheckContext) -> Iterator[Finding]:
     title="A visit has the id and the name of its exposure, its group or its first snap",
     after="visits",
     needs=VISITS,
+    remedy="remove the visit and what was made of it, and define visits again",
 )
 def numbers(context: CheckContext) -> Iterator[Finding]:
     """From a visit's id and name people and tools go back to the exposure, and from that to the visit.
@@ -173,6 +175,7 @@ def _names(
     title="The exposures of a visit follow each other in time as their sequence numbers do",
     after="visits",
     needs=VISITS,
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def snaps_in_order(context: CheckContext) -> Iterator[Finding]:
     """What moves, and cosmic rays, are found from the order of the snaps; snaps that overlap have a wrong clock."""

@@ -7,102 +7,27 @@ with SQLAlchemy, through the connection that the butler has open, on whatever da
 
 from __future__ import annotations
 
-import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessError
+from .rows import Collection, DatasetTypeRow, Validity
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select, TableClause
 
     from .context import CheckContext
 
-__all__ = [
-    "Association",
-    "Collection",
-    "DatasetRow",
-    "DatasetTypeRow",
-    "FileRow",
-    "Tables",
-    "Validity",
-    "tables",
-]
+__all__ = ["CHUNK", "NO_COMPONENT", "Tables", "tables"]
 
 NO_COMPONENT = "__NULL_STRING__"
 """What records say for a file that holds a whole dataset."""
 
-
-class Collection(NamedTuple):
-    """One row of the ``collection`` table."""
-
-    id: int
-    name: str
-    type: str
-    """``RUN``, ``TAGGED``, ``CHAINED`` or ``CALIBRATION``."""
-
-
-class DatasetTypeRow(NamedTuple):
-    """One row of the ``dataset_type`` table, with its dimensions."""
-
-    id: int
-    name: str
-    storage_class: str
-    dimensions: tuple[str, ...]
-    """Required dimensions, in the order of `Association.values`."""
-    tags_table: str
-    calibs_table: str | None
-    """`None` if the type is not a calibration."""
-
-    def data_id(self, values: tuple[Any, ...]) -> dict[str, Any]:
-        """Return values of the required dimensions as a data ID."""
-        return dict(zip(self.dimensions, values, strict=True))
-
-
-class DatasetRow(NamedTuple):
-    """One row of the ``dataset`` table."""
-
-    id: uuid.UUID
-    type_id: int
-    run_id: int
-    ingest_date: Any
-    """Nanoseconds since 1970 TAI; a date and time in old repositories."""
-
-
-class Association(NamedTuple):
-    """A dataset as a member of a RUN or TAGGED collection."""
-
-    dataset_id: uuid.UUID
-    type_id: int
-    collection_id: int
-    values: tuple[Any, ...]
-
-
-class Validity(NamedTuple):
-    """A dataset as a member of a CALIBRATION collection, for a span of time (ns since 1970 TAI)."""
-
-    dataset_id: uuid.UUID
-    type_id: int
-    collection_id: int
-    values: tuple[Any, ...]
-    begin: int
-    end: int
-
-
-class FileRow(NamedTuple):
-    """One record of a file datastore."""
-
-    dataset_id: uuid.UUID
-    path: str
-    formatter: str
-    storage_class: str
-    component: str
-    checksum: str | None
-    size: int | None
-    datastore: str
+CHUNK = 10_000
+"""How many rows are fetched at a time."""
 
 
 class Tables:
@@ -129,6 +54,37 @@ class Tables:
                 code="no-tables",
             )
 
+    def table(self, name: str, *columns: str, types: Mapping[str, Any] | None = None) -> TableClause:
+        """Return a table for use in a statement.
+
+        Parameters
+        ----------
+        name : `str`
+            Its name.
+        *columns : `str`
+            The columns wanted.
+        types : `~collections.abc.Mapping`, optional
+            SQLAlchemy types of columns whose values need more than the database driver does; dataset ids need none.
+        """
+        import sqlalchemy
+        from lsst.daf.butler import ddl
+
+        known = {"dataset_id": ddl.GUID} | ({"id": ddl.GUID} if name == "dataset" else {}) | dict(types or {})
+        return sqlalchemy.table(name, *(sqlalchemy.column(c, known.get(c)) for c in columns), schema=self._db.namespace)
+
+    def stream(self, statement: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+        """Iterate over what a statement finds, without holding all of it."""
+        with self._db.query(statement.execution_options(yield_per=CHUNK)) as cursor:
+            yield from cursor
+
+    def count(self, statement: Select[*tuple[Any, ...]]) -> int:
+        """Return how many rows a statement finds."""
+        import sqlalchemy
+
+        inner = statement.with_only_columns(sqlalchemy.func.count(), maintain_column_froms=True)
+        [(n,)] = self.stream(inner)
+        return int(n)
+
     def select(
         self, table: str, *columns: str, uuids: tuple[str, ...] = (), types: Mapping[str, Any] | None = None
     ) -> Iterator[tuple[Any, ...]]:
@@ -153,14 +109,9 @@ class Tables:
         import sqlalchemy
         from lsst.daf.butler import ddl
 
-        known = dict(types or {}) | dict.fromkeys(uuids, ddl.GUID)
         spans = self._db.getTimespanRepresentation()
         names = [n for c in columns for n in (spans.getFieldNames() if c == "timespan" else (c,))]
-        clause = sqlalchemy.table(
-            table,
-            *(sqlalchemy.column(n, known.get(n)) for n in names),
-            schema=self._db.namespace,
-        )
+        clause = self.table(table, *names, types=dict(types or {}) | dict.fromkeys(uuids, ddl.GUID))
         wanted: list[ColumnElement[Any]] = []
         for name in columns:
             if name == "timespan":
@@ -168,9 +119,8 @@ class Tables:
                 wanted += [span.lower(), span.upper()]
             else:
                 wanted.append(clause.columns[name])
-        with self._db.query(sqlalchemy.select(*wanted)) as cursor:
-            for row in cursor.yield_per(10_000):
-                yield tuple(row)
+        for row in self.stream(sqlalchemy.select(*wanted)):
+            yield tuple(row)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -248,53 +198,51 @@ class Tables:
         return self.dataset_types[number].name if number in self.dataset_types else f"(no dataset type {number})"
 
     @cached_property
-    def datasets(self) -> Mapping[uuid.UUID, DatasetRow]:
-        """All datasets."""
-        columns = ("id", "dataset_type_id", "run_id", "ingest_date")
-        return {row[0]: DatasetRow(*row) for row in self.select("dataset", *columns, uuids=("id",))}
+    def tags_tables(self) -> Mapping[str, tuple[DatasetTypeRow, ...]]:
+        """The tables of members of RUN and TAGGED collections, with their dataset types."""
+        out: dict[str, list[DatasetTypeRow]] = defaultdict(list)
+        for kind in self.dataset_types.values():
+            if kind.tags_table in self.names:
+                out[kind.tags_table].append(kind)
+        return {name: tuple(out[name]) for name in sorted(out)}
 
     @cached_property
-    def associations(self) -> tuple[Association, ...]:
-        """All memberships in RUN and TAGGED collections."""
-        out: list[Association] = []
-        for table in sorted({t.tags_table for t in self.dataset_types.values()} & self.names):
-            dimensions = next(t.dimensions for t in self.dataset_types.values() if t.tags_table == table)
-            rows = self.select(
-                table, "dataset_id", "dataset_type_id", "collection_id", *dimensions, uuids=("dataset_id",)
-            )
-            out.extend(Association(a, b, c, tuple(values)) for a, b, c, *values in rows)
-        return tuple(out)
+    def calibs_tables(self) -> Mapping[str, tuple[DatasetTypeRow, ...]]:
+        """The tables of members of CALIBRATION collections, with their dataset types."""
+        out: dict[str, tuple[DatasetTypeRow, ...]] = {}
+        # The table's name follows from the dimensions; a type that lost its mark may still have rows there.
+        for table in sorted(n for n in self.names if n.startswith("dataset_calibs_")):
+            twin = table.replace("dataset_calibs_", "dataset_tags_")
+            found = tuple(t for t in self.dataset_types.values() if table == t.calibs_table or twin == t.tags_table)
+            if found:
+                out[table] = found
+        return out
 
     @cached_property
-    def data_ids(self) -> Mapping[uuid.UUID, dict[str, Any]]:
-        """The (required) data ID of each dataset, from its RUN."""
-        runs = {d.id: d.run_id for d in self.datasets.values()}
-        return {
-            a.dataset_id: self.dataset_types[a.type_id].data_id(a.values)
-            for a in self.associations
-            if a.type_id in self.dataset_types and runs.get(a.dataset_id) == a.collection_id
-        }
+    def held(self) -> tuple[frozenset[tuple[int, int]], Mapping[str, frozenset[tuple[int, str]]]]:
+        """What collections hold: pairs with dataset types, and for each governor dimension with its values."""
+        import sqlalchemy
 
-    @cached_property
-    def by_run_and_type(self) -> Mapping[tuple[str, str], tuple[uuid.UUID, ...]]:
-        """Datasets by the names of their RUN and dataset type."""
-        out: dict[tuple[str, str], list[uuid.UUID]] = defaultdict(list)
-        for row in self.datasets.values():
-            out[self.collection_name(row.run_id), self.dataset_type_name(row.type_id)].append(row.id)
-        return {key: tuple(ids) for key, ids in out.items()}
+        types: set[tuple[int, int]] = set()
+        values: dict[str, set[tuple[int, str]]] = {name: set() for name in self.governors}
+        for name, kinds in (*self.tags_tables.items(), *self.calibs_tables.items()):
+            governors = [d for d in kinds[0].dimensions if d in values]
+            columns = ("dataset_type_id", "collection_id", *governors)
+            clause = self.table(name, *columns)
+            for kind, collection, *mine in self.stream(sqlalchemy.select(*clause.columns).distinct()):
+                types.add((collection, kind))
+                for governor, value in zip(governors, mine, strict=True):
+                    values[governor].add((collection, value))
+        return frozenset(types), {name: frozenset(pairs) for name, pairs in values.items()}
 
     @cached_property
     def validities(self) -> tuple[Validity, ...]:
         """All memberships in CALIBRATION collections."""
         out: list[Validity] = []
-        # The table's name follows from the dimensions; a type that lost its mark may still have rows there.
-        for table in sorted(n for n in self.names if n.startswith("dataset_calibs_")):
-            twin = table.replace("dataset_calibs_", "dataset_tags_")
-            of_table = [t for t in self.dataset_types.values() if table == t.calibs_table or twin == t.tags_table]
-            if of_table:
-                columns = ("dataset_id", "dataset_type_id", "collection_id", "timespan", *of_table[0].dimensions)
-                for a, b, c, begin, end, *values in self.select(table, *columns, uuids=("dataset_id",)):
-                    out.append(Validity(a, b, c, tuple(values), begin, end))
+        for table, kinds in self.calibs_tables.items():
+            columns = ("dataset_id", "dataset_type_id", "collection_id", "timespan", *kinds[0].dimensions)
+            for a, b, c, begin, end, *values in self.select(table, *columns):
+                out.append(Validity(a, b, c, tuple(values), begin, end))
         return tuple(out)
 
     # --- files -----------------------------------------------------------------------------------
@@ -304,31 +252,6 @@ class Tables:
         """For each file datastore, by name, its table of records and its root (`lsst.resources.ResourcePath`)."""
         roots = self._butler.get_datastore_roots()
         return {name: (table, roots[name]) for name, table in _record_tables(self._butler._datastore)}
-
-    @cached_property
-    def files(self) -> tuple[FileRow, ...]:
-        """All records of all file datastores."""
-        columns = ("dataset_id", "path", "formatter", "storage_class", "component", "checksum", "file_size")
-        return tuple(
-            FileRow(a, path, formatter, storage, "" if component == NO_COMPONENT else component, checksum, size, name)
-            for name, (table, _) in self.datastores.items()
-            if table in self.names
-            for a, path, formatter, storage, component, checksum, size in self.select(
-                table, *columns, uuids=("dataset_id",)
-            )
-        )
-
-    @cached_property
-    def locations(self) -> frozenset[tuple[str, uuid.UUID]]:
-        """Pairs (datastore, dataset) of datasets that the registry believes to be stored."""
-        rows = self.select("dataset_location", "datastore_name", "dataset_id", uuids=("dataset_id",))
-        return frozenset((a, b) for a, b in rows)
-
-    @cached_property
-    def trash(self) -> frozenset[tuple[str, uuid.UUID]]:
-        """Pairs (datastore, dataset) that wait to be deleted."""
-        rows = self.select("dataset_location_trash", "datastore_name", "dataset_id", uuids=("dataset_id",))
-        return frozenset((a, b) for a, b in rows)
 
 
 def _record_tables(datastore: Any) -> Iterator[tuple[str, str]]:

@@ -64,6 +64,7 @@ def overlapping(spans: Iterable[Span]) -> Iterator[tuple[Span, Span]]:
     "time.exposure-spans",
     title="Every exposure has a span of time, at least as long as its exposure time",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def exposure_spans(context: CheckContext) -> Iterator[Finding]:
     """Calibrations are found by the exposure's span: an empty one overlaps nothing and finds nothing.
@@ -101,6 +102,7 @@ def exposure_spans(context: CheckContext) -> Iterator[Finding]:
     "time.within-day",
     title="Every exposure begins within the span of its day_obs",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def within_day(context: CheckContext) -> Iterator[Finding]:
     """Queries by time and queries by night must find the same exposures.
@@ -134,6 +136,7 @@ def within_day(context: CheckContext) -> Iterator[Finding]:
     "time.day-spans",
     title="Days last 24 hours, belong to their date and do not overlap",
     after="ingest",
+    remedy="correct the translator's observing_day_offset, and insert the record with replace=True",
 )
 def day_spans(context: CheckContext) -> Iterator[Finding]:
     """An instant must belong to exactly one night of an instrument, or nightly counts do not add up."""
@@ -187,6 +190,7 @@ def day_spans(context: CheckContext) -> Iterator[Finding]:
     "time.no-overlap",
     title="A detector never takes two exposures at once",
     after="ingest",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def no_overlap(context: CheckContext) -> Iterator[Finding]:
     """Two exposures of one detector that overlap are one exposure ingested twice, or have a wrong clock.
@@ -220,6 +224,7 @@ def no_overlap(context: CheckContext) -> Iterator[Finding]:
     title="A visit lasts from the beginning of its first exposure to the end of its last",
     after="visits",
     needs={Capability.VISITS},
+    remedy="harness define-visits {repo} --update",
 )
 def visit_hull(context: CheckContext) -> Iterator[Finding]:
     """Calibrations and moving objects are looked up by the visit's span, after isr used the exposure's."""
@@ -248,6 +253,8 @@ def visit_hull(context: CheckContext) -> Iterator[Finding]:
     "time.raw-header",
     title="The times and the exposure time in raw headers are those of the exposure record, in TAI",
     after="ingest",
+    deep=True,
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def raw_header(context: CheckContext) -> Iterator[Finding]:
     """A difference of 35 to 37 s is UTC taken for TAI: positions of moving objects and night limits go wrong."""

@@ -86,6 +86,7 @@ def _awaited(context: CheckContext) -> AbstractSet[tuple[str, int]]:
     title="Every exposure of the sky is in exactly one visit of each visit system that the instrument uses",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo}",
 )
 def exposures_covered(context: CheckContext) -> Iterator[Finding]:
     """An exposure without visit is silently left out of all processing after isr; one in two is processed twice.
@@ -129,6 +130,7 @@ def exposures_covered(context: CheckContext) -> Iterator[Finding]:
     title="No exposure that cannot see the sky is in a visit",
     after="visits",
     needs=VISITS,
+    remedy="delete the rows of visit_definition that lead to the exposure, and define visits with --update",
 )
 def sky_only(context: CheckContext) -> Iterator[Finding]:
     """A dark in a visit is calibrated as if it showed stars: the quantum fails, or worse, does not."""
@@ -157,6 +159,7 @@ def sky_only(context: CheckContext) -> Iterator[Finding]:
     after="visits",
     needs=VISITS,
     upstream="pipe_base#185: visit_definition exported with visit",
+    remedy="harness define-visits {repo} --update",
 )
 def definitions_complete(context: CheckContext) -> Iterator[Finding]:
     """A visit whose definition was lost joins to no exposure: its raws are there and out of reach.
@@ -185,6 +188,7 @@ def definitions_complete(context: CheckContext) -> Iterator[Finding]:
     title="Filter, target, program, reason, day, number and exposure time of a visit are those of its exposures",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo} --update",
 )
 def fields(context: CheckContext) -> Iterator[Finding]:
     """The band of a visit decides which coadd it goes into, its exposure time how deep that is believed to be."""
@@ -230,6 +234,7 @@ def _compared(visit: DimensionRecord, exposures: list[DimensionRecord]) -> Itera
     title="No two visits of an instrument have the same name, not even in upper and lower case",
     after="visits",
     needs=VISITS,
+    remedy="harness define-visits {repo} --update",
 )
 def names_unique(context: CheckContext) -> Iterator[Finding]:
     """Files and plots are labelled with the visit's name; it leads people back to the exposure's obs_id.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..datasets.observations import SKYLESS_TYPES
 from ..errors import HarnessError, nearest
 from ..instrument.kit import Capability
 
@@ -21,6 +22,8 @@ PER_KIND = 2
 """Exposures of each type and filter."""
 MOST = 8
 """Exposures in all."""
+COMBINED = 3
+"""Exposures that a calibration is made of: fewer cannot be combined (`harness.drp.calibration_chain`)."""
 DETECTORS = 2
 """Detectors of each exposure."""
 
@@ -79,14 +82,19 @@ def few_exposures(dataset: Dataset, *, dark: bool = False) -> Dataset:
     dataset : `~harness.datasets.manifest.Dataset`
         The whole one.
     dark : `bool`, optional
-        Whether to keep all exposures that don't look at the sky, of which calibrations may be made.
+        Whether to keep, however many there are, the exposures that don't look at the sky; of those that calibrations
+        are made of some of each type and filter in each epoch.
     """
     chosen: list[ExposureEntry] = []
-    kinds: dict[tuple[str, str], int] = {}
+    kinds: dict[tuple[str, str, int], int] = {}
     for entry in sorted(dataset.exposures, key=lambda e: e.ra is None):  # what looks at the sky comes first
-        kind = (entry.type, entry.filter)
+        kept = dark and entry.ra is None
+        made_of = kept and entry.type in SKYLESS_TYPES
+        epoch = sum(e.begin <= entry.begin for e in dataset.calibrations) if made_of else 0
+        kind = (entry.type, entry.filter, epoch)
         grouped = bool(entry.group) and any(c.group == entry.group for c in chosen)
-        if grouped or (dark and entry.ra is None) or (kinds.get(kind, 0) < PER_KIND and len(chosen) < MOST):
+        few = kinds.get(kind, 0) < (COMBINED if made_of else PER_KIND) and (kept or len(chosen) < MOST)
+        if grouped or (kept and not made_of) or few:
             kinds[kind] = kinds.get(kind, 0) + 1
             chosen.append(entry)
     ids = {entry.id for entry in chosen}

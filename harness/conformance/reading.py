@@ -14,6 +14,7 @@ from .values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .subject import RawFile, Subject
 
@@ -21,6 +22,9 @@ __all__ = ["Reading"]
 
 MILLIPIXELS = 2e-3
 """Pixels that the fit of a WCS may be off; `harness.instrument.lsst_detector` promises half of it."""
+
+STAR = 1e6
+"""Flux of a star that outshines everything else (nJy; magnitude 16.4)."""
 
 _READ = (Ingests.test_every_raw_is_ingested,)
 
@@ -31,13 +35,12 @@ class Reading:
     @requirement(after=_READ)
     def test_every_raw_can_be_read(self, subject: Subject) -> None:
         """The Butler gives the whole raw and each of its components."""
-        butler = subject.view(subject.ingested)
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
                 for name in ("", *sorted(ref.datasetType.storageClass.allComponents())):
                     what = f"component {name} of {raw}" if name else f"{raw}"
                     try:
-                        butler.get(ref.makeComponentRef(name) if name else ref)
+                        subject.get(ref, name)
                     except Exception as error:
                         wrong.that(False, what, f"{type(error).__name__}: {_first(error)}", "to be read")
 
@@ -48,7 +51,7 @@ class Reading:
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
                 for name in sorted(ref.datasetType.storageClass.allComponents()):
-                    one, two = (butler.get(ref.makeComponentRef(name)) for _ in range(2))
+                    one, two = subject.get(ref, name), butler.get(ref.makeComponentRef(name))
                     wrong.that(_same(one, two), f"component {name} of {raw}, read twice", _short(two), _short(one))
                 with butler.getURI(ref).as_local() as local, open(local.ospath, "rb") as file:  # noqa: PTH123
                     wrong.equal(f"file of {raw} after reading", file.read() == raw.path.read_bytes(), True)
@@ -56,22 +59,20 @@ class Reading:
     @requirement(after=(test_reading_again_gives_the_same,))
     def test_components_equal_the_full_read(self, subject: Subject) -> None:
         """Each component alone is what the whole raw has."""
-        butler = subject.view(subject.ingested)
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
-                whole = butler.get(ref)
+                whole = subject.get(ref)
                 for name in sorted(ref.datasetType.storageClass.allComponents()):
-                    alone = butler.get(ref.makeComponentRef(name))
+                    alone = subject.get(ref, name)
                     full = ref.datasetType.storageClass.delegate().getComponent(whole, name)
                     wrong.that(_same(alone, full), f"component {name} of {raw}", _short(alone), f"{_short(full)}")
 
     @requirement(Capability.IMAGES, after=(test_every_raw_can_be_read,))
     def test_pixels_are_those_written(self, subject: Subject) -> None:
         """Every pixel of each amplifier comes back, overscan and all, in its place."""
-        butler = subject.view(subject.ingested)
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
-                array = butler.get(ref.makeComponentRef("image")).array
+                array = subject.get(ref, "image").array
                 for a in raw.detector.amplifiers:
                     seen, expected = array[a.raw_bbox.slices], raw.pixels[a.name]
                     what = f"pixels of amplifier {a.name} of {raw}"
@@ -83,10 +84,9 @@ class Reading:
     @requirement(Capability.IMAGES, after=(test_pixels_are_those_written,))
     def test_pixels_are_integers(self, subject: Subject) -> None:
         """Raw pixels are of an integer type, as they were read out."""
-        butler = subject.view(subject.ingested)
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
-                kind = butler.get(ref.makeComponentRef("image")).array.dtype
+                kind = subject.get(ref, "image").array.dtype
                 wrong.that(kind.kind in "iu", f"type of the pixels of {raw}", str(kind), "an integer type")
 
     @requirement(Capability.IMAGES, after=(test_components_equal_the_full_read,))
@@ -94,10 +94,9 @@ class Reading:
         """The component ``detector`` has the amplifiers and the place of the camera's, binned alike."""
         from ..instrument.lsst_detector import lsst_detector
 
-        butler = subject.view(subject.ingested)
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
-                seen = butler.get(ref.makeComponentRef("detector"))
+                seen = subject.get(ref, "detector")
                 expected = lsst_detector(subject.camera, raw.detector.id, visit=seen.visit)
                 for name in ("id", "name", "bbox", "type", "serial", "orientation", "pixel_size"):
                     one, two = (getattr(d, name, None) for d in (seen, expected))
@@ -111,12 +110,11 @@ class Reading:
         """The component ``wcs`` puts every pixel where camera and translated pointing put it."""
         from ..instrument.pointing import Pointing
 
-        butler = subject.view(subject.ingested)
         with mismatches() as wrong:
             for raw, ref in _refs(subject):
                 if not raw.observation.on_sky:
                     continue
-                wcs = butler.get(ref.makeComponentRef("wcs"))
+                wcs = subject.get(ref, "wcs")
                 if wcs is None:
                     wrong.that(False, f"wcs of {raw}", None, "one: it looks at the sky")
                     continue
@@ -153,7 +151,7 @@ class Reading:
             import pytest
 
             pytest.skip("the dataset has no exposure of the sky")
-        ra, dec, path = subject.star(raw)
+        ra, dec, path = _star(subject, raw)
         run = f"{subject.name}/conformance/star"
         report = subject.ingest(subject.scratch, [path], run=run)
         if report.quarantined:
@@ -169,6 +167,42 @@ class Reading:
         at = whole.wcs.sky_to_pixel(SkyCoord(ra, dec, unit="deg"))
         off = float(np.hypot(x - at.x, y - at.y))
         equal(f"star of {raw} is within 3 pixels of x={float(at.x):.1f}, y={float(at.y):.1f}", off < 3, True)
+
+
+def _star(subject: Subject, raw: RawFile) -> tuple[float, float, Path]:
+    """Simulate a raw with one bright star, off its centre.
+
+    Returns
+    -------
+    ra, dec : `float`
+        Where the star is (degrees).
+    path : `~pathlib.Path`
+        The raw file.
+    """
+    from ..instrument.pointing import Pointing
+    from ..simulate.exposure import Simulator, band_of
+    from ..simulate.scene import Sources
+
+    observation, detector = raw.observation, raw.detector
+    pointing = Pointing(*observation.pointing, subject.camera.sky_parity)
+    place = 0.3 * (detector.nx - 1), 0.7 * (detector.ny - 1)
+    ra, dec = (float(v) for v in pointing.pixel_to_sky(subject.camera, detector.id, *place))
+    band = band_of(subject.kit, observation.physical_filter)
+    columns = {
+        "id": [1],
+        "ra": [ra],
+        "dec": [dec],
+        "is_star": [True],
+        "r_half_arcsec": [0.0],
+        "axis_ratio": [1.0],
+        "position_angle": [0.0],
+        f"{band}_flux": [STAR],
+    }
+    simulator = Simulator(subject.dataset, subject.kit, Sources.from_table(columns))
+    exposed = simulator.expose(observation, detector.id)
+    raws = [(detector, exposed.pixels)]
+    (path,) = subject.kit.write_raws(subject.folder("star"), observation, raws, subject.dataset.scale)
+    return ra, dec, path
 
 
 def _refs(subject: Subject) -> Iterator[tuple[RawFile, Any]]:

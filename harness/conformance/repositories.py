@@ -46,7 +46,7 @@ class Repositories:
         event.listen(Engine, "connect", _without_sync)
         self._stack.callback(event.remove, Engine, "connect", _without_sync)
 
-    def state(self, name: str, before: str | None, change: Callable[[Butler], object]) -> str:
+    def state(self, name: str, before: str | None, change: Callable[[Butler], object] | None = None) -> str:
         """Make a state, once.
 
         Parameters
@@ -55,7 +55,7 @@ class Repositories:
             Its name.
         before : `str` or `None`
             The state that it starts from; `None` for an empty repository.
-        change : `~collections.abc.Callable`
+        change : `~collections.abc.Callable`, optional
             Brings a repository that is open for writing into the state.
 
         Returns
@@ -69,12 +69,13 @@ class Repositories:
                 create_repository(path, self._config)
             else:
                 fork_repository(self._states[before], path)
-            try:
-                with open_repository(path, writeable=True) as butler:
-                    change(butler)
-            except BaseException:
-                shutil.rmtree(path)
-                raise
+            if change is not None:
+                try:
+                    with open_repository(path, writeable=True) as butler:
+                        change(butler)
+                except BaseException:
+                    shutil.rmtree(path)
+                    raise
             self._states[name] = path
         return name
 

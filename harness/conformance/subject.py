@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from ..bootstrap.visits import VisitReport, define_visits
 from ..datasets.manifest import load_manifest
 from ..errors import HarnessError
 from ..instrument.kit import Capability
+from ..results import RunRecord
 from ..stages.runner import Runner
 from ..stages.snapshots import SnapshotStore
 from .choice import coarse, few_exposures, few_raws
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["RawFile", "Subject", "pattern", "read"]
 
 Header = dict[str, Any]
-
-STAR = 1e6
-"""Flux of a star that outshines everything else (nJy; magnitude 16.4)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -231,13 +230,13 @@ class Subject:
     @property
     def empty(self) -> str:
         """The state of an empty repository."""
-        return self.repositories.state("empty", None, lambda _: None)
+        return self.repositories.state("empty", None)
 
     @property
     def registered(self) -> str:
         """The state in which the instrument is registered."""
         register = self.kit.instrument_class().register
-        return self.repositories.state("registered", None, lambda butler: register(butler.registry))
+        return self.repositories.state("registered", self.empty, lambda butler: register(butler.registry))
 
     @property
     def ingested(self) -> str:
@@ -286,41 +285,6 @@ class Subject:
         options.setdefault("transfer", "copy")
         return ingest(butler, paths, translators=[self.kit.translator], **options)
 
-    def star(self, raw: RawFile) -> tuple[float, float, Path]:
-        """Simulate a raw with one bright star, off its centre.
-
-        Returns
-        -------
-        ra, dec : `float`
-            Where the star is (degrees).
-        path : `~pathlib.Path`
-            The raw file.
-        """
-        from ..instrument.pointing import Pointing
-        from ..simulate.exposure import Simulator, band_of
-        from ..simulate.scene import Sources
-
-        observation, detector = raw.observation, raw.detector
-        pointing = Pointing(*observation.pointing, self.camera.sky_parity)
-        place = 0.3 * (detector.nx - 1), 0.7 * (detector.ny - 1)
-        ra, dec = (float(v) for v in pointing.pixel_to_sky(self.camera, detector.id, *place))
-        band = band_of(self.kit, observation.physical_filter)
-        columns = {
-            "id": [1],
-            "ra": [ra],
-            "dec": [dec],
-            "is_star": [True],
-            "r_half_arcsec": [0.0],
-            "axis_ratio": [1.0],
-            "position_angle": [0.0],
-            f"{band}_flux": [STAR],
-        }
-        simulator = Simulator(self.dataset, self.kit, Sources.from_table(columns))
-        exposed = simulator.expose(observation, detector.id)
-        raws = [(detector, exposed.pixels)]
-        (path,) = self.kit.write_raws(self.folder("star"), observation, raws, self.dataset.scale)
-        return ra, dec, path
-
     @cached_property
     def runner(self) -> Runner:
         """The stages of the sequence, onto a repository with the datasets that it needs.
@@ -340,10 +304,43 @@ class Subject:
             runner.build(runner.graph.ready)
         raise HarnessError(f"the datasets that {self.sequence.name} needs cannot be made", code="dataset-needs")
 
+    @cached_property
+    def record(self) -> RunRecord:
+        """What came of the stages of the sequence, up to the pipeline if it has one, and of the checks after each."""
+        from ..stages.fingerprint import versions
+
+        record = RunRecord(
+            id=self.sequence.name,
+            folder=self.folder("run"),
+            dataset=self.sequence,
+            engine=self.runner.engine.name,
+            scale=self.sequence.scale,
+            environment=dict(versions()),
+            started=datetime.datetime.now(datetime.UTC),
+        )
+        last = "process" if Capability.PIPELINES in self.runner.capabilities else "defaults"
+        self.runner.execute(record, self.runner.stages(last))
+        return record
+
     @property
     def calibrated(self) -> Path:
         """A repository with the calibrations of the sequence; to be read only."""
         return self.runner.build("calibs").repo
+
+    def get(self, ref: DatasetRef, component: str = "") -> Any:
+        """Return a raw of the state `ingested`, or a component of it, as it was read first; not to be changed.
+
+        Kept, for most tests of reading look at what one read gave, and pixels take longest.
+        """
+        key = ref.id, component
+        if key not in self._read:
+            butler = self.view(self.ingested)
+            self._read[key] = butler.get(ref.makeComponentRef(component) if component else ref)
+        return self._read[key]
+
+    @cached_property
+    def _read(self) -> dict[tuple[Any, str], Any]:
+        return {}
 
     def raw_refs(self, butler: Butler, run: str | None = None) -> dict[tuple[int, int], DatasetRef]:
         """Return the raws in a repository by exposure and detector."""

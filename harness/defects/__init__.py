@@ -23,6 +23,10 @@ FAMILIES = (
     "datastore",
     "provenance",
     "quality",
+    "registry",
+    "holdings",
+    "exposures",
+    "contents",
 )
 """The modules that have defects, in the order in which these are listed."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Defect, DefectTarget, defect
-from .tools import artifact, replace_file
+from .tools import artifact, one, replace_file
 
 __all__ = ["DEFECTS"]
 
@@ -112,6 +112,14 @@ def deletion_interrupted(target: DefectTarget) -> None:
         db.execute("DELETE FROM dataset_location WHERE dataset_id=?", (identifier,))
 
 
+@defect("checksum-other", found_by="datastore.checksums", after="calibs")
+def checksum_other(target: DefectTarget) -> None:
+    """The checksum that was recorded when a file was stored is that of another content."""
+    with target.sql() as db:
+        identifier = one(db, "SELECT dataset_id FROM file_datastore_records ORDER BY path")[0]
+        db.execute("UPDATE file_datastore_records SET checksum=? WHERE dataset_id=?", ("0" * 128, identifier))
+
+
 DEFECTS: tuple[Defect, ...] = (
     file_deleted,
     file_longer,
@@ -121,6 +129,7 @@ DEFECTS: tuple[Defect, ...] = (
     location_lost,
     record_of_nothing,
     file_empty,
+    checksum_other,
     file_zeros,
     table_cut_off,
     file_shared,

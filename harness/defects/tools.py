@@ -14,10 +14,13 @@ __all__ = [
     "artifact",
     "association_table",
     "calibration_table",
+    "calibration_type",
     "dataset_type_id",
+    "first_exposure",
     "one",
     "output_run",
     "raw_run",
+    "rebuild",
     "replace_artifact",
     "replace_file",
     "science_pair",
@@ -58,6 +61,32 @@ def calibration_table(connection: sqlite3.Connection, name: str) -> str:
     """Return the table that holds the validity ranges of datasets of a type (`str`)."""
     table: str = one(connection, "SELECT calibration_association_table FROM dataset_type WHERE name=?", name)[0]
     return table
+
+
+def calibration_type(connection: sqlite3.Connection, dimension: str) -> str:
+    """Return the first dataset type of calibrations that has a dimension, beside the instrument (`str`)."""
+    name: str = one(
+        connection,
+        "SELECT t.name FROM dataset_type t JOIN dimension_graph_definition g ON g.dimension_graph_id=t.dimensions_key"
+        " WHERE t.calibration_association_table IS NOT NULL AND g.dimension_name=?"
+        " AND EXISTS (SELECT 1 FROM dataset d WHERE d.dataset_type_id=t.id) ORDER BY t.id",
+        dimension,
+    )[0]
+    return name
+
+
+def first_exposure(connection: sqlite3.Connection, target: DefectTarget) -> int:
+    """Return the id of the first exposure of the instrument (`int`)."""
+    query = "SELECT id FROM exposure WHERE instrument=? ORDER BY id"
+    number: int = one(connection, query, target.kit.name)[0]
+    return number
+
+
+def rebuild(connection: sqlite3.Connection, table: str) -> None:
+    """Copy a table as people do: with its rows, and without its keys and constraints."""
+    connection.execute(f"CREATE TABLE rebuilt AS SELECT * FROM {table}")  # noqa: S608 - a table of the registry
+    connection.execute(f"DROP TABLE {table}")
+    connection.execute(f"ALTER TABLE rebuilt RENAME TO {table}")
 
 
 def raw_run(target: DefectTarget) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +12,7 @@ __all__ = ["Engine", "EngineResult", "PipelineRun"]
 
 @dataclasses.dataclass(frozen=True)
 class PipelineRun:
-    """One invocation of ``pipetask run``.
+    """One invocation of a pipeline, in the words of ``pipetask run``.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ class PipelineRun:
         Output RUN; by default ``output`` plus a timestamp.
     where : `str`, optional
         Data query.
-    extend_run, skip_existing, clobber_outputs, replace_run : `bool`, optional
+    extend_run, skip_existing, clobber_outputs, replace_run, rebase : `bool`, optional
         The flags of ``pipetask`` of that name.
     skip_existing_in : `tuple` [`str`], optional
         Collections given to ``--skip-existing-in``.
@@ -35,6 +36,21 @@ class PipelineRun:
         ``unstore`` or ``purge``.
     config : `tuple` [`str`], optional
         Overrides ``label:field=value``.
+    raise_on_partial_outputs : `bool`, optional
+        Whether a task that writes a part of its outputs has failed.
+    memory : `str`, optional
+        What a quantum may use, like ``2GB``: told to the task, and not enforced.
+    data_id_tables : `tuple` [`str`], optional
+        URIs of tables of data IDs that limit what is run.
+    graph : `~pathlib.Path`, optional
+        File of the quantum graph. If it is there it is executed, and no other is built; else it is written first.
+    planned_run : `str`, optional
+        Run for which the graph is built; it is then given ``output_run`` by ``pipetask update-graph-run``. Needs
+        ``graph``.
+    summary : `~pathlib.Path`, optional
+        File that receives the executor's own report on each quantum, as JSON.
+    environment : `~collections.abc.Mapping` [`str`, `str`], optional
+        Environment variables that the tasks see.
     """
 
     repo: Path
@@ -50,25 +66,55 @@ class PipelineRun:
     replace_run: bool = False
     prune_replaced: str | None = None
     config: tuple[str, ...] = ()
+    rebase: bool = False
+    raise_on_partial_outputs: bool = True
+    memory: str = ""
+    data_id_tables: tuple[str, ...] = ()
+    graph: Path | None = None
+    planned_run: str | None = None
+    summary: Path | None = None
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def arguments(self) -> list[str]:
-        """Return the arguments for ``pipetask run``."""
-        out = ["run", "-b", str(self.repo), "-p", self.pipeline, "-o", self.output, "--register-dataset-types"]
-        if self.inputs:
-            out += ["-i", ",".join(self.inputs)]
-        if self.output_run:
-            out += ["--output-run", self.output_run]
+    def building(self) -> list[str]:
+        """Return the options that say which quanta there are to be: pipeline and data, without collections."""
+        out = ["-p", self.pipeline]
         if self.where:
             out += ["-d", self.where]
-        for flag in ("extend_run", "skip_existing", "clobber_outputs", "replace_run"):
+        for table in self.data_id_tables:
+            out += ["--data-id-table", table]
+        for override in self.config:
+            out += ["-c", override]
+        return out
+
+    def collections(self, output_run: str | None) -> list[str]:
+        """Return the options that say what is read, what is written, and what becomes of what is there already.
+
+        Parameters
+        ----------
+        output_run : `str` or `None`
+            The RUN to name.
+        """
+        out = ["-b", str(self.repo), "-o", self.output]
+        if self.inputs:
+            out += ["-i", ",".join(self.inputs)]
+        if output_run:
+            out += ["--output-run", output_run]
+        for flag in ("extend_run", "skip_existing", "clobber_outputs", "replace_run", "rebase"):
             if getattr(self, flag):
                 out.append("--" + flag.replace("_", "-"))
         for collection in self.skip_existing_in:
             out += ["--skip-existing-in", collection]
         if self.prune_replaced:
             out += ["--prune-replaced", self.prune_replaced]
-        for override in self.config:
-            out += ["-c", override]
+        return out
+
+    def executing(self) -> list[str]:
+        """Return the options that say how quanta are executed."""
+        out = [] if self.raise_on_partial_outputs else ["--no-raise-on-partial-outputs"]
+        if self.memory:
+            out += ["--memory-per-quantum", self.memory]
+        if self.summary:
+            out += ["--summary", str(self.summary)]
         return out
 
 
@@ -119,5 +165,10 @@ class Engine(Protocol):
             What to run.
         log : `~pathlib.Path`
             File that receives the log.
+
+        Raises
+        ------
+        HarnessError
+            If it cannot do what a flag asks for.
         """
         ...

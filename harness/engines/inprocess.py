@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import logging
+import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..repository import rare_garbage_collection
 from .base import EngineResult, PipelineRun
 from .outcome import LOG_OPTIONS, failure
+from .steps import Step, direct
 
-__all__ = ["InProcessEngine", "own_logging"]
+__all__ = ["InProcessEngine", "own_logging", "run_in_process"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,53 +31,88 @@ class InProcessEngine:
 
     def run(self, request: PipelineRun, log: Path) -> EngineResult:
         """Build the quantum graph and execute it; see `~harness.engines.base.Engine`."""
-        start = time.perf_counter()
-        import click
-        from lsst.ctrl.mpexec.cli.cmd import run as _load  # noqa: F401 - the command loads it; paid as start-up
-        from lsst.ctrl.mpexec.cli.pipetask import cli
+        return run_in_process(direct(request, log), request, log)
 
-        startup = time.perf_counter() - start
-        log.parent.mkdir(parents=True, exist_ok=True)
-        offset = log.stat().st_size if log.exists() else 0
-        code, tail = 0, ""
-        arguments = [*LOG_OPTIONS, str(log), *request.arguments()]
-        with own_logging(), _rare_garbage_collection(), log.open("a", encoding="utf-8") as stream:
-            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
-                try:
-                    code = int(cli.main(arguments, prog_name="pipetask", standalone_mode=False) or 0)
-                except click.exceptions.Abort as abort:  # click's name for Ctrl-C
-                    raise KeyboardInterrupt from abort
-                except click.ClickException as error:
-                    code, tail = error.exit_code, f"Error: {error.format_message()}"
-                except SystemExit as stop:
-                    code = stop.code if isinstance(stop.code, int) else 1
-            if tail:
-                stream.write(tail + "\n")
-        message = ""
-        if code:
-            with log.open(encoding="utf-8", errors="replace") as stream:
-                stream.seek(offset)
-                message = failure(stream.read()) or f"pipetask ended with exit code {code}"
-        return EngineResult(code, message, log, time.perf_counter() - start, startup)
+
+def run_in_process(steps: Iterable[Step], request: PipelineRun, log: Path) -> EngineResult:
+    """Run commands of the middleware in this process, one after the other.
+
+    Parameters
+    ----------
+    steps : `~collections.abc.Iterable` [`~harness.engines.steps.Step`]
+        The commands.
+    request : `~harness.engines.base.PipelineRun`
+        What they do together.
+    log : `~pathlib.Path`
+        File that receives the log of all.
+
+    Returns
+    -------
+    result : `~harness.engines.base.EngineResult`
+        Exit code and message are those of the first command that failed.
+    """
+    start = time.perf_counter()
+    from lsst.ctrl.mpexec.cli.cmd import run as _load  # noqa: F401 - the command loads it; paid as start-up
+
+    startup = time.perf_counter() - start
+    log.parent.mkdir(parents=True, exist_ok=True)
+    code, message = 0, ""
+    with own_logging(), rare_garbage_collection(), _environment(request.environment):
+        own, why = 0, ""
+        for step in steps:
+            if code and not (step.regardless and own):
+                own = 0
+                continue
+            own, why = _step(step, log)
+            code, message = (code, message) if code else (own, why)
+    return EngineResult(code, message, log, time.perf_counter() - start, startup)
+
+
+def _step(step: Step, log: Path) -> tuple[int, str]:
+    """Run one command; return its exit code and why it failed."""
+    import click
+    from lsst.ctrl.mpexec.cli.pipetask import cli as pipetask
+    from lsst.daf.butler.cli.butler import cli as butler
+    from lsst.daf.butler.cli.cliLog import CliLog
+
+    command = {"pipetask": pipetask, "butler": butler}[step.program]
+    offset = log.stat().st_size if log.exists() else 0
+    code, tail = 0, ""
+    # Each command sets up logging; the middleware does so once only.
+    CliLog.resetLog()
+    with log.open("a", encoding="utf-8") as stream:
+        with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+            try:
+                arguments = [*LOG_OPTIONS, str(log), *step.arguments]
+                code = int(command.main(arguments, prog_name=step.program, standalone_mode=False) or 0)
+            except click.exceptions.Abort as abort:  # click's name for Ctrl-C
+                raise KeyboardInterrupt from abort
+            except click.ClickException as error:
+                code, tail = error.exit_code, f"Error: {error.format_message()}"
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else 1
+        if tail:
+            stream.write(tail + "\n")
+    if not code:
+        return 0, ""
+    with log.open(encoding="utf-8", errors="replace") as stream:
+        stream.seek(offset)
+        return code, failure(stream.read()) or f"{step.program} {step.arguments[0]} ended with exit code {code}"
 
 
 @contextlib.contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Look for cyclic garbage less often, and not among what was there before.
-
-    The middleware makes many short-lived objects on top of a large heap of imported ones: with Python's usual
-    thresholds a quarter of the time goes into collections that find little (ci_hsc at scale 8: 26.9 s, with these
-    21.8 s, at a peak of 450 MB).
-    """
-    thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

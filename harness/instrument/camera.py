@@ -6,9 +6,10 @@ Pixel coordinates have the centre of the first pixel at 0, so a detector's edges
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property, lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pydantic
@@ -213,6 +214,20 @@ class Camera(_Model):
     @cached_property
     def _by_id(self) -> dict[int, Detector]:
         return {d.id: d for d in self.detectors}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with some fields changed.
+
+        Parameters
+        ----------
+        update : `~collections.abc.Mapping` [`str`, `typing.Any`], optional
+            New values, which are not validated.
+        deep : `bool`, optional
+            Whether to copy what the fields hold as well.
+        """
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_by_id", None)  # of the detectors before
+        return copied
 
     def __getitem__(self, detector: int | str) -> Detector:
         """Return a detector by id or full name; `HarnessError` if there is none."""

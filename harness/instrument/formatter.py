@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RawFormatter"]
 
+_COMPRESSION = re.compile(
+    r"XTENSION|BITPIX|NAXIS\d*|[PG]COUNT|TFIELDS|THEAP|T[A-Z]+\d+|Z[A-Z]+\d*|BSCALE|BZERO|BLANK|EXTNAME"
+)
+"""Keys of the table that holds a compressed image which its pixels depend on."""
 _FIX_DATE = "HIERARCH ASTRO METADATA FIX DATE"
 
 
@@ -160,8 +165,8 @@ class RawFormatter(FormatterV2):
         from astropy.io import fits
 
         detector = int(self.data_id["detector"])
-        headers = _all_headers(path)
-        hdus = self.hdus(headers, detector)
+        with _opened(path) as (_, headers):
+            hdus = self.hdus(headers, detector)
         if hdus is None:
             return read_header(path)
         if not hdus:
@@ -178,11 +183,9 @@ class RawFormatter(FormatterV2):
 
     def _image(self, path: str, geometry: Geometry) -> Image:
         from astropy import units
-        from astropy.io import fits
         from lsst.images import Image
 
-        headers = _all_headers(path)
-        with _reading(path, "0"), fits.open(path, memmap=False) as hdus:
+        with _opened(path) as (hdus, headers):
             own = self.hdus(headers, geometry.id)
             if problems := structure_problems(headers, geometry, own):
                 raise HarnessError(
@@ -193,12 +196,12 @@ class RawFormatter(FormatterV2):
             if not geometry.amplifiers[0].extension:
                 number = image_hdu(headers, own) or 0
                 with _reading(path, str(number)):
-                    return Image(hdus[number].data, unit=units.adu)
+                    return Image(_pixels(hdus[number]), unit=units.adu)
             pixels = {}
             names = {str(headers[i].get("EXTNAME", "")).strip().upper(): i for i in own or range(1, len(headers))}
             for amplifier in geometry.amplifiers:
                 with _reading(path, amplifier.extension):
-                    pixels[amplifier.name] = hdus[names[amplifier.extension.upper()]].data
+                    pixels[amplifier.name] = _pixels(hdus[names[amplifier.extension.upper()]])
             return Image(raw_mosaic(pixels, geometry), unit=units.adu)
 
     def _detector(self, header: Header, info: ObservationInfo) -> Detector:
@@ -218,16 +221,30 @@ class RawFormatter(FormatterV2):
         return sky_projection(camera, int(info.detector_num), pointing, visit=info.exposure_id)
 
 
-def _all_headers(path: str) -> list[fits.Header]:
-    """Read the headers of all HDUs; those of compressed images as they are, with their ``Z`` keys."""
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[fits.HDUList, list[fits.Header]]]:
+    """Open a file and read the headers of all HDUs; those of compressed images as they are, with their ``Z`` keys."""
     from astropy.io import fits
 
-    headers = []
     with _reading(path, "0"), fits.open(path, memmap=False, disable_image_compression=True) as hdus:
+        headers = []
         for i in range(len(hdus)):
             with _reading(path, str(i)):
                 headers.append(hdus[i].header)
-    return headers
+        yield hdus, headers
+
+
+def _pixels(hdu: Any) -> Any:
+    """Return the pixels of an image HDU that was opened as it is: compressed or not (`numpy.ndarray`)."""
+    from astropy.io import fits
+
+    if hdu.header.get("ZIMAGE") is not True:
+        return hdu.data
+    # To decompress, astropy makes the header of the plain image from that of the table, card by card, which takes
+    # longer than the pixels of a binned amplifier: it is given the cards that these need.
+    needed = [str(card) for card in hdu.header.cards if _COMPRESSION.fullmatch(card.keyword)]
+    hdu.header = fits.Header.fromstring("".join(needed))
+    return fits.CompImageHDU(bintable=hdu).data
 
 
 def _scale(header: Mapping[str, Any]) -> int:

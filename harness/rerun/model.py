@@ -22,6 +22,7 @@ __all__ = [
     "quanta",
     "remade",
     "replaced",
+    "unknown",
 ]
 
 PACKAGES = "packages"
@@ -47,6 +48,10 @@ class TaskShape:
         Dataset types written once for a run, the configuration among them.
     metadata : `str`
         The output whose presence says that a quantum succeeded.
+    log : `str`, optional
+        The output that a quantum also leaves when it fails; empty if there is none.
+    optional : `tuple` [`str`], optional
+        Those of ``inputs`` that a quantum can do without.
     """
 
     label: str
@@ -55,6 +60,8 @@ class TaskShape:
     outputs: tuple[str, ...]
     init_outputs: tuple[str, ...]
     metadata: str
+    log: str = ""
+    optional: tuple[str, ...] = ()
 
 
 def compatible(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
@@ -162,7 +169,7 @@ def _made(
     names: dict[str, str] = {}
     for id_ in ids:
         type_, values, old_run = state["dataset"][id_,]
-        names[id_] = _unknown(type_, values, run or old_run)
+        names[id_] = unknown(type_, values, run or old_run)
         datasets[names[id_],] = (type_, values, run or old_run)
     artifacts = {
         (names[k[0]], *k[1:]): (*v[:2], None, contents.get(k, ""))
@@ -172,7 +179,8 @@ def _made(
     return datasets, artifacts
 
 
-def _unknown(type_: str, values: Key, run: str) -> str:
+def unknown(type_: str, values: Key, run: str) -> str:
+    """Return what stands for the id of a dataset that is made, given its type, data ID and run."""
     return f"{MADE}{type_} {values} in {run}"
 
 
@@ -193,7 +201,7 @@ def matched(expected: RepositoryState, actual: RepositoryState) -> tuple[Reposit
     """
     wanted: dict[Value, str] = {}
     for (id_,), row in expected["dataset"].items():
-        if (id_,) not in actual["dataset"] and (id_ == _unknown(*row) or row[0] == PACKAGES):
+        if (id_,) not in actual["dataset"] and (id_ == unknown(*row) or row[0] == PACKAGES):
             wanted[row] = id_
     rows = actual["dataset"]
     names = {k[0]: wanted[row] for k, row in rows.items() if k not in expected["dataset"] and row in wanted}

@@ -118,6 +118,7 @@ def _columns(table: Table, *names: str) -> tuple[Floats, ...]:
     title="The wavelengths of every spectrum are those of the light that falls on its pixels",
     after="process",
     needs=NEEDS,
+    remedy="look at the dispersion and the distance of the disperser in the instrument's kit, and run again",
 )
 def wavelengths(context: CheckContext) -> Iterator[Finding]:
     """Whoever measures an atmosphere or a star uses the wavelengths, not the pixels.
@@ -150,6 +151,7 @@ def wavelengths(context: CheckContext) -> Iterator[Finding]:
     title="Strong lines of every spectrum are found, at their wavelengths, and known ones by name",
     after="process",
     needs=NEEDS,
+    remedy="look at the spectrum: wrong wavelengths or too much noise hide lines",
 )
 def lines(context: CheckContext) -> Iterator[Finding]:
     """Lines are what the wavelengths rest on, and emission lines that no list has show whether they are right.
@@ -222,6 +224,7 @@ def _strong(known: _Known) -> Iterator[tuple[Any, float]]:
     title="The flux of every spectrum is that which was simulated",
     after="process",
     needs=NEEDS,
+    remedy="look at aperture and background of the extraction, and run again",
 )
 def flux(context: CheckContext) -> Iterator[Finding]:
     """A wrong profile, background or flat field changes the continuum, and with it every transmission.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
@@ -52,7 +51,7 @@ def machine(
     counts : `~collections.Counter`, optional
         Counts the steps that made sense, by name.
     """
-    counts = Counter() if counts is None else counts
+    done: Counter[str] = Counter() if counts is None else counts
 
     class RepositoryMachine(RuleBasedStateMachine):
         """A repository beside its model."""
@@ -69,7 +68,7 @@ def machine(
             try:
                 if self.world.step(step):
                     self.steps.append(step)
-                    counts[step.name] += 1
+                    done[step.name] += 1
             except Mismatch as mismatch:
                 if script is not None:
                     Script((*self.steps, step), strict, tuple(mismatch.differences)).write(script)
@@ -90,12 +89,13 @@ def machine(
 
         @initialize(datasets=st.lists(st.tuples(DATASET, RUNS), min_size=1, max_size=4, unique=True))
         def begin(self, datasets: Any) -> None:
-            for dataset, run in datasets:
-                self.go(steps.Put(*dataset, run, 1))
+            for (type_, values), run in datasets:
+                self.go(steps.Put(type_, values, run, 1))
 
         @rule(dataset=DATASET, run=RUNS, content=st.integers(0, 9), ingest=st.sampled_from(["", "", "copy", "move"]))
         def put(self, dataset: Any, run: str, content: int, ingest: str) -> None:
-            self.go(steps.Put(*dataset, run, content, ingest))
+            type_, values = dataset
+            self.go(steps.Put(type_, values, run, content, ingest))
 
         @precondition(lambda self: self.has(*DIMENSIONS))
         @rule(data=st.data(), tag=TAGS)
@@ -129,16 +129,14 @@ def machine(
         @rule(
             data=st.data(),
             all_of_type=st.booleans(),
-            mode=st.sampled_from(list(itertools.product([True, False], repeat=3))),
+            flags=st.fixed_dictionaries(dict.fromkeys(["disassociate", "unstore", "purge"], st.booleans())),
         )
-        def prune(self, data: Any, all_of_type: bool, mode: Any) -> None:
+        def prune(self, data: Any, all_of_type: bool, flags: Any) -> None:
             key = self.key(data, ["image", "cal", "note"])
-            tags = (
-                data.draw(st.lists(st.sampled_from(sorted(self.world.model.tags)), max_size=2, unique=True))
-                if self.world.model.tags
-                else []
-            )
-            self.go(steps.Prune(key.type, key.run, None if all_of_type else key.values, *mode, tuple(tags)))
+            there = sorted(self.world.model.tags)
+            tags = data.draw(st.lists(st.sampled_from(there), max_size=2, unique=True)) if there else []
+            values = None if all_of_type else key.values
+            self.go(steps.Prune(key.type, key.run, values, **flags, tags=tuple(tags)))
 
         @precondition(lambda self: len(self.world.model.types) > 2)
         @rule(data=st.data(), unlink=st.booleans())

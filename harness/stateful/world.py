@@ -231,7 +231,7 @@ def _executor() -> Any:
     try:
         from lsst.pipe.base.separable_pipeline_executor import SeparablePipelineExecutor
     except ImportError:  # before 30
-        from lsst.ctrl.mpexec import SeparablePipelineExecutor  # type: ignore[no-redef]
+        from lsst.ctrl.mpexec import SeparablePipelineExecutor
     return SeparablePipelineExecutor
 
 

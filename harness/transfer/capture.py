@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .state import KINDS, Key, RepositoryState, Value
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lsst.daf.butler import Butler, DatasetRef, DimensionElement
     from lsst.resources import ResourcePath
 
-__all__ = ["MISSING", "capture"]
+__all__ = ["MISSING", "capture", "file_digest"]
 
 MISSING = "missing"
 """Digest of an artifact that the datastore has a record of, but that is not there."""
@@ -23,7 +23,9 @@ MISSING = "missing"
 Table = dict[Key, Value]
 
 
-def capture(butler: Butler, *, hashes: bool = True) -> RepositoryState:
+def capture(
+    butler: Butler, *, hashes: bool = True, since: tuple[RepositoryState, Collection[str]] | None = None
+) -> RepositoryState:
     """Read the dataset-level state of a repository.
 
     Parameters
@@ -32,6 +34,9 @@ def capture(butler: Butler, *, hashes: bool = True) -> RepositoryState:
         Opened for reading; never written to.
     hashes : `bool`, optional
         Whether to read and hash (blake2b) the content of each artifact.
+    since : `tuple`, optional
+        A state that the repository had, and the names of the dataset types of which anything may have changed since:
+        of others, and of dimension records, nothing is read.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def capture(butler: Butler, *, hashes: bool = True) -> RepositoryState:
     dimensions: dict[str, tuple[str, ...]] = {}
     with butler.registry.caching_context():
         for element in butler.dimensions.elements:
-            if element.has_own_table:
+            if element.has_own_table and since is None:
                 _records(butler, element, tables["record"], elements, dimensions)
         by_type = _collections(butler, tables["collection"], tables["chain"])
         refs: list[DatasetRef] = []
@@ -63,11 +68,24 @@ def capture(butler: Butler, *, hashes: bool = True) -> RepositoryState:
                 dataset_type.isCalibration(),
             )
             dimensions[name] = tuple(dataset_type.dimensions.required)
-            if collections := by_type.get(name):
+            if (since is None or name in since[1]) and (collections := by_type.get(name)):
                 refs += _datasets(butler, name, collections, tables)
-        _artifacts(butler, refs, tables["artifact"], hashes)
+        if refs:  # a repository that has never been written to has no table of artifacts yet
+            _artifacts(butler, refs, tables["artifact"], hashes)
+    if since is not None:
+        _keep(*since, tables)
+        elements, dimensions = dict(since[0].elements), {**since[0].dimensions, **dimensions}
     universe = (butler.dimensions.namespace or "", butler.dimensions.version)
     return RepositoryState(universe, elements, dimensions, tables, hashes)
+
+
+def _keep(state: RepositoryState, types: Collection[str], tables: Mapping[str, Table]) -> None:
+    """Take over what a state has of records, and of all dataset types but some."""
+    tables["record"].update(state["record"])
+    for kind in ("dataset", "tag", "certification"):
+        tables[kind].update({k: v for k, v in state[kind].items() if v[0] not in types})
+    gone = {k for k, v in state["dataset"].items() if v[0] in types}
+    tables["artifact"].update({k: v for k, v in state["artifact"].items() if k[:1] not in gone})
 
 
 def _records(
@@ -157,7 +175,7 @@ def _artifacts(butler: Butler, refs: Iterable[DatasetRef], table: Table, hashes:
                 known = digests.get(info.path) or ((info.file_size, "") if not hashes else None)
                 if known is None:
                     path, root = ResourcePath(info.path, forceAbsolute=False), roots[store]
-                    known = _digest(path if path.isabs() or root is None else root.join(path))
+                    known = file_digest(path if path.isabs() or root is None else root.join(path))
                     digests[info.path] = known
                 table[str(id_), info.component or ""] = (info.formatter, info.storage_class_name, *known)
 
@@ -169,7 +187,7 @@ Forks and imports share inodes by hard links: of all states of a run each file i
 """
 
 
-def _digest(uri: ResourcePath) -> tuple[int, str]:
+def file_digest(uri: ResourcePath) -> tuple[int, str]:
     """Return size (bytes) and digest of an artifact, or of a member of a zip archive."""
     try:
         with uri.as_local() as local, open(local.ospath, "rb") as stream:  # noqa: PTH123

@@ -9,7 +9,7 @@ from typing import Any
 
 from .state import KINDS, Key, RepositoryState, Value
 
-__all__ = ["Difference", "compare"]
+__all__ = ["Difference", "compare", "in_words", "short"]
 
 YEAR = 365 * 86400 * 10**9
 """Nanoseconds; pairs of larger integers than this are time spans."""
@@ -53,14 +53,14 @@ class Difference:
         """Say it in one line."""
         what = f"{self.kind} {self.name}"
         if self.data_id:
-            what += " {" + ", ".join(f"{k}: {v!r}" for k, v in self.data_id.items()) + "}"
+            what += f" {in_words(self.data_id)}"
         if self.kind in {"tag", "certification"}:
             what += f" in {self.key[0]}"
         elif self.kind == "artifact" and self.key[1]:
             what += f" component {self.key[1]}"
         if self.before is None or self.after is None:
             return f"{what}: {self.change}"
-        fields = (f"{f} {_short(self.before[f])} → {_short(self.after[f])}" for f in self.before)
+        fields = (f"{f} {short(self.before[f])} → {short(self.after[f])}" for f in self.before)
         return f"{what}: {'; '.join(fields)}"
 
     def to_facts(self) -> dict[str, Any]:
@@ -147,20 +147,25 @@ def _order(difference: Difference) -> tuple[str, ...]:
     return (difference.name, *values, "1" if difference.change == "lost" else "2", *map(str, difference.key))
 
 
-def _short(value: Any) -> str:
+def in_words(data_id: Mapping[str, Any]) -> str:
+    """Write a data ID in braces."""
+    return "{" + ", ".join(f"{k}: {v!r}" for k, v in data_id.items()) + "}"
+
+
+def short(value: Any) -> str:
     """Write a value so that a line can hold it; time spans as TAI dates."""
     match value:
         case (int(begin), int(end)) if end > YEAR:
             return f"[{_time(begin)}, {_time(end)})"
         case ((int(), int()), *_):
-            return " ".join(map(_short, value))
+            return " ".join(map(short, value))
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:28]}…{text[-28:]}"
 
 
 def _time(nanoseconds: int) -> str:
     if nanoseconds in {0, UNBOUNDED}:
-        return "∞"
+        return "∞" if nanoseconds else "-∞"
     seconds, fraction = divmod(nanoseconds, 10**9)
     text = (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)).isoformat()
     return f"{text}.{fraction:09d}".rstrip("0") if fraction else text

@@ -73,7 +73,8 @@ def content_digest(path: Path) -> str:
     Parameters
     ----------
     path : `~pathlib.Path`
-        A file. FITS (as of lsst-images, and any other), parquet and JSON are read; of all others the bytes count.
+        A file. FITS (as of lsst-images, and any other), parquet, JSON and configurations are read; of all others the
+        bytes count.
 
     Returns
     -------
@@ -96,6 +97,9 @@ def _pieces(path: Path) -> Iterator[bytes]:
         yield from _parquet(path)
     elif path.suffix == ".json":
         yield _json(path.read_bytes())
+    elif path.suffix == ".py":
+        # A configuration: which modules it imports beside its own depends on what the process has imported already.
+        yield b"\n".join(line for line in path.read_bytes().splitlines() if not line.startswith(b"import "))
     else:
         yield path.read_bytes()
 

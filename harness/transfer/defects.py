@@ -49,6 +49,22 @@ def definitions_dropped(target: DefectTarget) -> None:
         connection.execute("DELETE FROM visit_definition")
 
 
+@defect("roundtrip-memberships-dropped", found_by="roundtrip.records-equal", after=AFTER)
+def memberships_dropped(target: DefectTarget) -> None:
+    """The records that say which visit system a visit is of are not imported."""
+    with target.sql() as connection:
+        connection.execute("DELETE FROM visit_system_membership")
+
+
+@defect("roundtrip-region-dropped", found_by="roundtrip.records-equal", after=AFTER)
+def region_dropped(target: DefectTarget) -> None:
+    """The region of one detector in one visit is not imported."""
+    with target.sql() as connection:
+        connection.execute(
+            "DELETE FROM visit_detector_region WHERE rowid = (SELECT MIN(rowid) FROM visit_detector_region)"
+        )
+
+
 @defect("roundtrip-record-kept", found_by="roundtrip.records-equal", after=AFTER)
 def record_kept(target: DefectTarget) -> None:
     """The record of an exposure has another target, as if it had been there before and was kept."""
@@ -71,6 +87,16 @@ def stray_collection(target: DefectTarget) -> None:
     """A collection of an import that failed is left behind."""
     with target.butler() as butler:
         butler.collections.register("left/behind")
+
+
+@defect("roundtrip-documentation-changed", found_by="roundtrip.collections-equal", after=AFTER)
+def documentation_changed(target: DefectTarget) -> None:
+    """The documentation of a run is that of another, as if the collection had been there before."""
+    from lsst.daf.butler import CollectionType
+
+    with target.butler() as butler:
+        run = min(butler.collections.query("*", collection_types={CollectionType.RUN}))
+        butler.registry.setCollectionDocumentation(run, "Something else")
 
 
 @defect("roundtrip-chain-reversed", found_by="roundtrip.chains-equal", after=AFTER)
@@ -153,9 +179,12 @@ def artifacts_swapped(target: DefectTarget) -> None:
 
 DEFECTS: tuple[Defect, ...] = (
     definitions_dropped,
+    memberships_dropped,
+    region_dropped,
     record_kept,
     storage_class_changed,
     stray_collection,
+    documentation_changed,
     chain_reversed,
     tag_dropped,
     validity_gap,

@@ -16,7 +16,7 @@ from .state import RepositoryState
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
 
-__all__ = ["EXPORT_FILE", "export_repository", "exportable", "import_repository", "transfer_mode"]
+__all__ = ["EXPORT_FILE", "export_repository", "exportable", "import_repository", "reason", "transfer_mode"]
 
 EXPORT_FILE = "export.yaml"
 """Name of the file that describes an export, in its folder."""
@@ -103,7 +103,7 @@ def export_repository(
         if (full := storage_error(error, folder)) is not None:
             raise full from error
         raise HarnessError(
-            f"export of {len(refs)} datasets into {folder} failed: {_reason(error)}", code="export-failed"
+            f"export of {len(refs)} datasets into {folder} failed: {reason(error)}", code="export-failed"
         ) from error
     return folder / EXPORT_FILE
 
@@ -138,15 +138,17 @@ def import_repository(repo: Path, folder: Path, mode: str) -> None:
             left = capture(butler, hashes=False)
             rest = ", ".join(f"{len(left[k])} {k}s" for k in ("collection", "dataset-type", "dataset", "record"))
             raise HarnessError(
-                f"import of {folder / EXPORT_FILE} failed: {_reason(error)}; it leaves {rest} in {repo}",
+                f"import of {folder / EXPORT_FILE} failed: {reason(error)}; it leaves {rest} in {repo}",
                 remedy="import into a new repository",
                 code="import-failed",
             ) from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Say what went wrong in one line; of several errors the first."""
-    while isinstance(error, ExceptionGroup):
+    while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     lines = str(error).strip().splitlines()
+    if isinstance(error, HarnessError) and lines:
+        return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

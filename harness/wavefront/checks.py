@@ -56,6 +56,7 @@ def _plan(context: CheckContext, kit: InstrumentKit, camera: Camera) -> Plan:
     title="The detectors out of the focal plane are those whose purpose is WAVEFRONT",
     after="register",
     needs=NEEDS,
+    remedy="register the instrument's class again, with --update: butler register-instrument",
 )
 def sensor_purposes(context: CheckContext) -> Iterator[Finding]:
     """Who selects science detectors by their purpose must not get donuts, and who looks for donuts must find them."""
@@ -82,6 +83,7 @@ def sensor_purposes(context: CheckContext) -> Iterator[Finding]:
     title="Wavefront sensors are paired by their ids as they are by their places",
     after="register",
     needs=NEEDS,
+    remedy="correct ids or places of the sensors in the camera, and register it again with --update",
 )
 def sensor_pairs(context: CheckContext) -> Iterator[Finding]:
     """Much software pairs sensors by ids, the extra-focal one first; swapped, every wavefront has the wrong sign."""
@@ -116,6 +118,7 @@ def sensor_pairs(context: CheckContext) -> Iterator[Finding]:
     title="Of every image out of focus there is the other half",
     after="ingest",
     needs=NEEDS,
+    remedy="ingest the raw of the other half: harness ingest {repo} PATH",
 )
 def pairs_complete(context: CheckContext) -> Iterator[Finding]:
     """One half of a pair gives no wavefront, and nothing fails: the pair is just missing from the results."""
@@ -170,6 +173,7 @@ def _half_missing(kit: InstrumentKit, exposure: int, detector: int | None, why: 
     title="The focus in the headers is the one that the exposures were taken at",
     after="ingest",
     needs=NEEDS,
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def focus_signs(context: CheckContext) -> Iterator[Finding]:
     """Which half is extra-focal follows from the focus alone: a wrong sign turns the wavefront over."""
@@ -203,6 +207,7 @@ def focus_signs(context: CheckContext) -> Iterator[Finding]:
     title="There are Zernike coefficients for the extra-focal half of every pair, and for nothing else",
     after="process",
     needs=NEEDS | {Capability.PIPELINES},
+    remedy="run the pipeline of wavefronts again for the pairs that are named",
 )
 def zernikes_of_extra(context: CheckContext) -> Iterator[Finding]:
     """Results are looked up under the extra-focal visit and detector: under the other half they are lost."""
@@ -246,6 +251,7 @@ def zernikes_of_extra(context: CheckContext) -> Iterator[Finding]:
     title="Zernike coefficients are those of the simulated wavefront",
     after="process",
     needs=NEEDS | {Capability.PIPELINES},
+    remedy="look at the donuts of the pair; rerun with other settings of the fit",
 )
 def zernikes(context: CheckContext) -> Iterator[Finding]:
     """The wavefront moves the mirrors: a coefficient with the wrong sign makes the images worse, not better.

@@ -67,10 +67,11 @@ def test_a_file_missing_from_one_datastore_of_a_chain_is_found(make, judge) -> N
 
 def test_a_file_of_the_right_size_and_another_content_has_another_checksum(make, judge) -> None:
     repo = make({"datastore": {"cls": FILE, "root": "<butlerRoot>", "checksum": True}})
-    assert judge(repo, "datastore.sizes")["datastore.sizes"].verdict is Verdict.PASS
+    assert judge(repo, "datastore.checksums")["datastore.checksums"].verdict is Verdict.PASS
     path = next(repo.rglob("one*.yaml"))
     path.write_bytes(path.read_bytes().replace(b"1", b"2"))
-    [finding] = judge(repo, "datastore.sizes")["datastore.sizes"].findings
+    assert judge(repo, "datastore.sizes")["datastore.sizes"].verdict is Verdict.PASS
+    [finding] = judge(repo, "datastore.checksums")["datastore.checksums"].findings
     assert "another content" in finding.message
 
 

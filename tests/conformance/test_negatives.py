@@ -1,41 +1,21 @@
-"""Each wrong instrument fails the test that names its defect, and no other."""
+"""The right instrument fails no test, and the wrong ones together fail each that a plugin can fail.
+
+Each of them is judged in the module of its subject, so that two processes share the work.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from negatives import Negative, all_negatives
+from judging import ALL, judge
+from negatives import MODULES, all_negatives
 from negatives.geometry import corner_sensors
-from toy import Toy, registry_kept
+from toy import Toy
 
 from harness.conformance import InstrumentConformance
 from harness.conformance.subject import Subject
 
 NEGATIVES = all_negatives()
-ALL = {name for name in dir(InstrumentConformance) if name.startswith("test_")}
-
-
-def judge(subject: Subject) -> dict[str, str]:
-    """Run all tests of the suite as pytest does; return the messages of those that fail."""
-    failures = {}
-    suite = InstrumentConformance()
-    for name in sorted(ALL):
-        test = getattr(suite, name)
-        calls: list[dict[str, object]] = [{}]
-        for mark in getattr(test, "pytestmark", ()):
-            if mark.name == "parametrize":
-                argument, values = mark.args
-                calls = [call | {argument: value} for call in calls for value in values]
-        for call in calls:
-            try:
-                test(subject, **call)
-            except pytest.skip.Exception:
-                continue
-            except Exception as error:
-                failures[name + (f"[{', '.join(map(str, call.values()))}]" if call else "")] = str(error)
-    subject.close()
-    return failures
 
 
 def test_the_right_one_passes_everything(toy: Toy, tmp_path: Path) -> None:
@@ -52,15 +32,10 @@ def test_wavefront_sensors_in_pairs_pass(toy: Toy, tmp_path: Path) -> None:
     subject.close()
 
 
-@pytest.mark.parametrize("negative", NEGATIVES, ids=lambda n: n.name)
-def test_fails_the_test_that_names_it(negative: Negative, toy: Toy, tmp_path: Path) -> None:
-    with registry_kept():
-        kit = negative.make(toy)
-        subject = Subject(kit, toy.dataset, tmp_path, toy.plugins(kit))
-        failures = judge(subject)
-    print(f"{negative.name}: {negative.title} -> {negative.fails}")  # noqa: T201  (the table, with pytest -rP)
-    assert set(failures) == {negative.fails}, failures
-    assert negative.says in failures[negative.fails]
+def test_every_negative_is_judged() -> None:
+    here = Path(__file__).parent
+    assert {p.stem for p in (here / "negatives").glob("[a-z]*.py")} == set(MODULES)
+    assert {p.stem.removeprefix("test_negatives_") for p in here.glob("test_negatives_*.py")} == set(MODULES)
 
 
 def test_every_test_that_a_plugin_can_fail_is_failed_by_one() -> None:

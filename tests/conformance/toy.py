@@ -116,10 +116,9 @@ class Toy:
         return plugins
 
     def with_detectors(self, scale: int, change: Callable[[Any], Any]) -> Any:
-        """Return the camera with other detectors; not a copy, which would remember the old ones by their ids."""
+        """Return the camera with other detectors."""
         camera = self.camera.make_camera(scale)
-        fields = {name: getattr(camera, name) for name in type(camera).model_fields}
-        return type(camera)(**fields | {"detectors": tuple(change(camera.detectors))})
+        return camera.model_copy(update={"detectors": tuple(change(camera.detectors))})
 
     def cameras(self, change: Callable[[Any], Any]) -> Callable[[int], Any]:
         """Return a maker of cameras whose detectors are changed."""

@@ -29,8 +29,10 @@ def find(state, dataset, kit) -> Callable[[Defect], Sequence[Finding]]:
         repo = state(defect.after)
         defect.apply(DefectTarget(repo, dataset, kit))
         with Butler.from_config(str(repo), writeable=False) as butler:
-            context = CheckContext(butler, repo, {kit.name: kit}, dataset)
-            return run_check(checks[defect.found_by], context, defect.after).findings
+            check = checks[defect.found_by]
+            # Of the files of a repository that was just made only some are opened; of an audit's, all.
+            context = CheckContext(butler, repo, {kit.name: kit}, None if check.deep else dataset)
+            return run_check(check, context, defect.after).findings
 
     return run
 

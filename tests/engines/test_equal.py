@@ -1,4 +1,4 @@
-"""Both engines leave the same datasets: type, data ID and content."""
+"""All engines leave the same datasets: type, data ID and content."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.engines.inprocess import InProcessEngine
 from harness.engines.pipetask import PipetaskEngine
+from harness.engines.qbb import QuantumBackedEngine
 
 RUN = "u/test/run"
 
@@ -61,11 +62,11 @@ def equal(a: Any, b: Any) -> bool:
     return a == b
 
 
-def test_both_engines_give_the_same_datasets(snapshot, request_for, tmp_path) -> None:
+def test_all_engines_give_the_same_datasets(snapshot, request_for, tmp_path) -> None:
     from harness.stages.fork import fork_repository
 
     found = []
-    for engine in (InProcessEngine(), PipetaskEngine()):
+    for engine in (InProcessEngine(), PipetaskEngine(), QuantumBackedEngine()):
         repo = tmp_path / engine.name
         fork_repository(snapshot("defaults").repo, repo)
         result = engine.run(request_for(repo), tmp_path / f"{engine.name}.log")
@@ -73,15 +74,16 @@ def test_both_engines_give_the_same_datasets(snapshot, request_for, tmp_path) ->
         assert 0 <= result.startup_seconds < result.seconds
         assert "Executed 4 quanta successfully" in result.log.read_text()
         found.append(contents(repo))
-    first, second = found
-    assert first.keys() == second.keys()
+    first, *others = found
     names = {name for name, _ in first}
     assert {"post_isr_image", "preliminary_visit_image", "single_visit_star_unstandardized", "isr_metadata"} <= names
     # Each detector has three products, and a log and metadata of either task; then two configurations, packages.
     assert len(first) == 2 * (3 + 4) + 3
     # A process lists the packages that it has loaded, and pytest has loaded more; of what both list versions agree.
-    one, two = first.pop(("packages", ())), second.pop(("packages", ()))
-    assert {"numpy", "sep", "python"} <= one.keys() & two.keys()
-    assert all(one[name] == two[name] for name in one.keys() & two.keys())
-    different = [key for key in first if not equal(first[key], second[key])]
-    assert different == []
+    one = first.pop(("packages", ()))
+    for other in others:
+        two = other.pop(("packages", ()))
+        assert first.keys() == other.keys()
+        assert {"numpy", "sep", "python"} <= one.keys() & two.keys()
+        assert all(one[name] == two[name] for name in one.keys() & two.keys())
+        assert [key for key in first if not equal(first[key], other[key])] == []

@@ -53,6 +53,17 @@ def test_cameras_compare_after_use(camera: Camera) -> None:
     assert camera.model_copy(update={"plate_scale": 21.0}) != camera
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_finds_its_own_detectors(camera: Camera, deep: bool) -> None:
+    assert camera[7].nx == 12  # the camera remembers where its detectors are
+    changed = tuple(d.model_copy(update={"nx": 24}) for d in camera.detectors if d.id != 0)
+    copy = camera.model_copy(update={"detectors": changed}, deep=deep)
+    assert copy[7].nx == 24
+    with pytest.raises(HarnessError, match="ids run from 1 to 7"):
+        copy[0]
+    assert (camera[7].nx, camera[0].id) == (12, 0)
+
+
 def test_unknown_detectors_are_named(camera: Camera) -> None:
     with pytest.raises(HarnessError, match=r"Toy has no detector 2.*0 to 7"):
         camera[2]

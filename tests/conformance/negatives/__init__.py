@@ -53,8 +53,12 @@ def wrong(fails: str, says: str) -> Callable[[Callable[[Toy], InstrumentKit]], C
     return decorate
 
 
+def negatives_of(module: str) -> list[Negative]:
+    """Return the negatives of a module."""
+    name = importlib.import_module(f"{__name__}.{module}").__name__
+    return [n for n in _found if n.make.__module__ == name]
+
+
 def all_negatives() -> list[Negative]:
     """Return every negative."""
-    for name in MODULES:
-        importlib.import_module(f"{__name__}.{name}")
-    return list(_found)
+    return [n for name in MODULES for n in negatives_of(name)]

@@ -44,6 +44,7 @@ structure of the bias in it. The flat field is the same for all."""
     title="The obs_id of every exposure of the projector gives its exposure id",
     after="ingest",
     needs={PROJECTOR},
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def cbp_name(context: CheckContext) -> Iterator[Finding]:
     """Operators know exposures by OBSID, the Butler by the id; scans are looked up by either."""
@@ -73,6 +74,7 @@ def cbp_name(context: CheckContext) -> Iterator[Finding]:
     title="The projector, its laser and its electrometer were set to something that they can be set to",
     after="ingest",
     needs={PROJECTOR},
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def cbp_settings(context: CheckContext) -> Iterator[Finding]:
     """A focus in mm taken for µm, or a mask slot that does not exist, makes a scan worthless, and no pixel shows it.
@@ -110,6 +112,7 @@ def cbp_settings(context: CheckContext) -> Iterator[Finding]:
     title="Every exposure of the projector has the exposure of a camera with its group, and every such one has it",
     after="ingest",
     needs={PROJECTOR},
+    remedy="ingest the missing exposure of the group: harness ingest {repo} PATH",
 )
 def cbp_linked(context: CheckContext) -> Iterator[Finding]:
     """Light without a camera is lost, and a camera's image without the charge that was sent means nothing.
@@ -146,6 +149,7 @@ def cbp_linked(context: CheckContext) -> Iterator[Finding]:
     title="The projector shines while the camera of its group exposes",
     after="ingest",
     needs={PROJECTOR},
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def cbp_together(context: CheckContext) -> Iterator[Finding]:
     """Exposures of one group that do not overlap in time cannot be of one light: a group was used twice, or a clock is
@@ -175,6 +179,7 @@ def cbp_together(context: CheckContext) -> Iterator[Finding]:
     title="The charges measured are those that were simulated, with honest errors",
     after="process",
     needs={Capability.PIPELINES, PROJECTOR},
+    remedy="look at the electrometer's file of the exposure, and run again",
 )
 def cbp_charge(context: CheckContext) -> Iterator[Finding]:
     """Every throughput is divided by a charge; the dark current of the photodiode must have been taken off.
@@ -205,6 +210,7 @@ def cbp_charge(context: CheckContext) -> Iterator[Finding]:
     title="The throughput at every wavelength of the scan is the simulated one",
     after="process",
     needs={Capability.PIPELINES, PROJECTOR},
+    remedy="look at the charges and the spots of the wavelength, and run again",
 )
 def cbp_throughput(context: CheckContext) -> Iterator[Finding]:
     """The curve is what the projector is for: it goes into the colours of everything that the telescope measures.

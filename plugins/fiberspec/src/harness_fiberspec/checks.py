@@ -44,6 +44,7 @@ ISOLATED = 3.0
     after="ingest",
     needs={FIBER},
     upstream="the exposure id of a fiber spectrograph ignores the device",
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def fiber_device(context: CheckContext) -> Iterator[Finding]:
     """Blue, Red and Broad number their exposures alike, so that what they take at one moment has one exposure id.
@@ -82,6 +83,7 @@ def fiber_device(context: CheckContext) -> Iterator[Finding]:
     title="Exposure ids of the fiber spectrographs are the day and number of one observation of one device",
     after="ingest",
     needs={FIBER},
+    remedy="write a metadata correction for the exposure's header, and ingest its raws again",
 )
 def fiber_moment(context: CheckContext) -> Iterator[Finding]:
     """An exposure id ends with the number in the obs_id and begins with its day, or the day after.
@@ -134,6 +136,7 @@ def fiber_moment(context: CheckContext) -> Iterator[Finding]:
     title="The emission lines found are those of the lamp, at their wavelengths and with their fluxes",
     after="process",
     needs={Capability.PIPELINES, FIBER},
+    remedy="look at the spectrum and its lamp, and run again",
 )
 def fiber_lines(context: CheckContext) -> Iterator[Finding]:
     """The spectrographs say which wavelength a calibration source has; an error there goes into every throughput.

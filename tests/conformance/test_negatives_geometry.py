@@ -1,0 +1,15 @@
+"""Instruments with a wrong camera or wrong files fail the test that names the defect, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from judging import fails_alone
+from negatives import Negative, negatives_of
+from toy import Toy
+
+
+@pytest.mark.parametrize("negative", negatives_of("geometry"), ids=lambda n: n.name)
+def test_fails_the_test_that_names_it(negative: Negative, toy: Toy, tmp_path: Path) -> None:
+    fails_alone(negative, toy, tmp_path)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ..errors import ExitCode
+
+if TYPE_CHECKING:
+    from ..verdicts import Check
 
 __all__ = ["command"]
 
@@ -73,7 +78,7 @@ def command(
         context.exit(int(verdict.exit_code))
 
 
-def _choose(known, ids: tuple[str, ...], areas: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _choose(known: tuple[Check, ...], ids: tuple[str, ...], areas: tuple[str, ...]) -> list[Check]:
     """Return the properties that are asked for; unknown names are usage errors with the nearest known one."""
     from ..contract import area_of
     from ..errors import nearest
@@ -85,7 +90,7 @@ def _choose(known, ids: tuple[str, ...], areas: tuple[str, ...]):  # type: ignor
     chosen = [c for c in known if not areas or area_of(c) in areas]
     if not ids:
         return chosen
-    found = []
+    found: list[Check] = []
     for name in ids:
         matches = [c for c in known if c.id == name or c.id.endswith(f".{name}") or c.id == f"contract.{name}"]
         if not matches:

@@ -111,7 +111,9 @@ def _report(plan: Merge, differences: list[Difference], merged: bool, form: str)
 def _collisions(plan: Merge) -> None:
     from ..transfer.collisions import KINDS_OF_COLLISION
 
-    click.echo(f"{len(plan.collisions)} things of {plan.source} collide with {plan.target}; nothing was written")
+    number = len(plan.collisions)
+    things = "1 thing" if number == 1 else f"{number} things"
+    click.echo(f"{things} of {plan.source} in the way of {plan.target}; nothing was written")
     for kind, title in KINDS_OF_COLLISION.items():
         found = [c for c in plan.collisions if c.kind == kind]
         if not found:

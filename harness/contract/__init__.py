@@ -25,7 +25,7 @@ Writing a property
 ------------------
 ::
 
-    @contract("contract.searches.first-wins", title="The first collection that has a dataset is the one it is found in")
+    @contract("contract.searches.first-wins", title="The first collection wins")
     def first_wins(lab: Lab) -> None:
         \"\"\"Why it matters; who is hurt when it fails.\"\"\"
         butler = lab.repository()
@@ -36,8 +36,8 @@ Writing a property
 - ``lab.equal`` and ``lab.expect`` count what they looked at, and record a finding when it does not hold; they return
   whether it holds. A property that looked at nothing is unknown.
 - An exception that comes out of the middleware's own code is a finding ("raised KeyError …"), attributed to the
-  ``lsst`` module that it came from: just call what must work. ``lab.step`` turns it into a finding and lets the property
-  go on. An exception of the property's own code makes it unknown.
+  ``lsst`` module that it came from: just call what must work. ``lab.step`` turns it into a finding and lets the
+  property go on. An exception of the property's own code makes it unknown.
 - ``lab.refused`` is for what must fail, ``lab.unchanged`` for what must leave no trace.
 - ``lab.needs`` is for public interfaces that some releases do not have. The property then does not apply, unless it has
   looked at something before.

@@ -74,7 +74,8 @@ def contract(id: str, *, title: str, upstream: str = "") -> Callable[[Callable[[
     def wrap(function: Callable[[Lab], None]) -> Check:
         rationale = " ".join((function.__doc__ or "").split())
         assert rationale, f"property {id} has no rationale"
-        assert id.startswith("contract.") and id.count(".") == 2, f"{id} is not contract.AREA.NAME"
+        assert id.startswith("contract."), f"{id} is not contract.AREA.NAME"
+        assert id.count(".") == 2, f"{id} is not contract.AREA.NAME"
 
         def run(context: Any) -> Iterable[Finding]:
             try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
 
-__all__ = ["FileChanges", "changes", "listing", "misjudged", "paths"]
+__all__ = ["FileChanges", "changes", "listing", "misjudged", "recorded"]
 
 Listing = Mapping[str, tuple[int | str, ...]]
 """By path: inode, time of change (ns) and size; of files at the top the digest, as opening a database may touch it."""
@@ -60,62 +60,50 @@ def listing(root: Path, *, database: bool = False) -> Listing:
     return out
 
 
-def paths(butler: Butler, root: Path, ids: Iterable[str]) -> set[str]:
-    """Return the files of some datasets, as paths below the root.
+def recorded(butler: Butler, ids: Iterable[str]) -> dict[str, int]:
+    """Return the files that the datastore has on record for some datasets.
 
     Parameters
     ----------
     butler : `lsst.daf.butler.Butler`
         The repository.
-    root : `~pathlib.Path`
-        Its folder.
     ids : `~collections.abc.Iterable` [`str`]
-        Dataset ids; those that have no files are left out.
-    """
-    from lsst.resources import ResourcePath
+        Dataset ids.
 
-    top = ResourcePath(root, forceDirectory=True)
-    out: set[str] = set()
-    for ref in butler.get_many_datasets(sorted(ids)):
-        try:
-            uris = butler.getURIs(ref)
-        except FileNotFoundError:
-            continue
-        for uri in (uris.primaryURI, *uris.componentURIs.values()):
-            if uri is not None and (path := uri.replace(fragment="").relative_to(top)):
-                out.add(path)
+    Returns
+    -------
+    files : `dict` [`str`, `int`]
+        Size on record (bytes; negative if there is none, or if the dataset is a part of the file) by path below
+        the root.
+    """
+    out: dict[str, int] = {}
+    datastore = butler._datastore  # as in `harness.transfer.capture`: the public methods ask for one at a time
+    for data in datastore.export_records(butler.get_many_datasets(sorted(ids))).values():
+        for by_table in data.records.values():
+            for info in (i for infos in by_table.values() for i in infos):
+                path, _, part = info.path.partition("#")
+                out[path] = -1 if part else info.file_size
     return out
 
 
-def misjudged(butler: Butler, root: Path, ids: Iterable[str]) -> list[tuple[str, int, int]]:
+def misjudged(root: Path, files: Mapping[str, int]) -> list[tuple[str, int, int]]:
     """Return the files that have another size than the datastore has on record, which then refuses to read them.
 
     Parameters
     ----------
-    butler : `lsst.daf.butler.Butler`
-        The repository.
     root : `~pathlib.Path`
-        Its folder.
-    ids : `~collections.abc.Iterable` [`str`]
-        Dataset ids.
+        The repository.
+    files : `~collections.abc.Mapping` [`str`, `int`]
+        What `recorded` found.
 
     Returns
     -------
     files : `list` [`tuple` [`str`, `int`, `int`]]
         Path, size on record and size (bytes).
     """
-    out = []
-    datastore = butler._datastore  # as in `harness.transfer.capture`
-    refs = butler.get_many_datasets(sorted(ids))
-    for data in datastore.export_records(refs).values():
-        for by_table in data.records.values():
-            for info in (i for infos in by_table.values() for i in infos):
-                file = root / info.path.partition("#")[0]
-                if info.file_size < 0 or "#" in info.path or not file.exists():
-                    continue  # not on record, or a part of a file
-                if file.stat().st_size != info.file_size:
-                    out.append((info.path, info.file_size, file.stat().st_size))
-    return sorted(out)
+    sizes = ((p, size, root / p) for p, size in sorted(files.items()) if size >= 0)
+    found = ((p, size, file.stat().st_size) for p, size, file in sizes if file.exists())
+    return [(p, size, real) for p, size, real in found if size != real]
 
 
 def changes(before: Listing, after: Listing, free: Collection[str], owned: Collection[str]) -> FileChanges:

@@ -17,7 +17,7 @@ from ..repository import rare_garbage_collection
 from ..transfer.capture import capture
 from ..transfer.checks import finding
 from ..verdicts import Finding
-from .files import changes, listing, misjudged, paths
+from .files import changes, listing, misjudged, recorded
 from .injection import Injection, write_plan
 from .judge import differences
 from .semantics import Expected, execute
@@ -204,7 +204,7 @@ def judged(
     before = listing(repo, database=untouched)
     free: set[str] = set()
     if going := {k[0] for k, v in state["artifact"].items() if foreseen[-1].state["artifact"].get(k) != v}:
-        free = paths(judge.reading(repo), repo, going)
+        free = {*recorded(judge.reading(repo), going)}
     copy = copy_of_registry(repo, folder / "before.sqlite3")
     judge.compare_seconds += time.perf_counter() - start
 
@@ -224,9 +224,9 @@ def judged(
             actual = capture(butler, since=None if changed is None else (state, changed))
             expected = _one_after_another(judge, state, actions, requests, _succeeded(judge, actual, requests))
             found = differences(butler, expected[-1].state, actual)
-            owned = paths(butler, repo, {k[0] for k in actual["artifact"] if k not in state["artifact"]})
             new = {k[0] for k, v in actual["artifact"].items() if state["artifact"].get(k) != v}
-            wrong = misjudged(butler, repo, new)
+            owned = recorded(butler, new)
+            wrong = misjudged(repo, owned)
             runs = {r.output_run for r in requests}
             claims = list(_claims(butler, judge.matrix.world, actual, new, runs))
         on_state = [finding(d, _what(actions[-1])) for d in found]

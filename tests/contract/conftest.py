@@ -188,6 +188,7 @@ MUTANTS: dict[str, Patch] = {
     ),
     "query.negative-numbers": queries(lambda refs, k: [] if "-" in k.get("where", "") else refs),
     "query.neutral-constraints": queries(lambda refs, k: refs[1:] if " AND (" in k.get("where", "") else refs),
+    "query.irrelevant-constraints": queries(lambda refs, k: refs[1:] if "skymap" in k.get("where", "") else refs),
     "query.neutral-options": queries(lambda refs, k: refs[1:] if k.get("with_dimension_records") else refs),
     "query.several-instruments": queries(lambda refs, k: refs[1:] if " OR " in k.get("where", "") else refs),
     "query.empty-answers": queries(lambda refs, k: refs or ["a dataset"]),
@@ -231,7 +232,9 @@ MUTANTS: dict[str, Patch] = {
         shim, "getCollectionSummary", lambda old, self, name: old("r1" if name == "t2" else name)
     ),
     "membership.chains": wrap(collections, "prepend_chain", extend_instead),
-    "membership.records-are-idempotent": wrap(shim, "syncDimensionData", lambda old, self, *a, **k: old(*a, **k) or True),
+    "membership.records-are-idempotent": wrap(
+        shim, "syncDimensionData", lambda old, self, *a, **k: old(*a, **k) or True
+    ),
     "value.timespans": wrap(timespan, "overlaps", inclusive_overlaps),
     "value.round-trips": wrap(timespan, "__reduce__", lambda old, self: (timespan(), (None, None))),
     "value.datastore-records": forget_table,
@@ -246,6 +249,7 @@ MUTANTS: dict[str, Patch] = {
 """For each property (without ``contract.``) a defect that it must find."""
 
 BROKEN: dict[str, str] = {
+    "query.once-without-dimensions": "a dataset without dimensions is listed once for each row of the join",
     "put.every-set-registers": "a set with subfilter and physical_filter cannot be registered",
     "search.ranges-of-one-dataset": "a dataset with several ranges is listed once for each",
     "refusal.remove-runs": "removeRuns of a run in a chain is refused after its datasets were removed",

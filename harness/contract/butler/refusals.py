@@ -56,17 +56,23 @@ def ingest(lab: Lab) -> None:
             ),
         ]
         for what, items in cases:
-            with lab.step(f"ingest by {transfer}: {what}"), lab.unchanged(butler, "a refused ingest"):
-                with lab.refused("ingest"):
-                    butler.ingest(*items, transfer=transfer)
+            with (
+                lab.step(f"ingest by {transfer}: {what}"),
+                lab.unchanged(butler, "a refused ingest"),
+                lab.refused("ingest"),
+            ):
+                butler.ingest(*items, transfer=transfer)
             with lab.step(f"read after ingest by {transfer}: {what}"):
                 lab.equal(
                     butler.get("thing", instrument="CamA", detector=1, collections="run"), {"n": 1}, "old content"
                 )
                 lab.expect(again.exists(), "the file to be ingested is gone")
-        with lab.step(f"ingest the same reference by {transfer} once more"), lab.unchanged(butler, "a refused ingest"):
-            with lab.refused("ingest"):
-                butler.ingest(type(item)(path=str(again), refs=item.refs, formatter=item.formatter), transfer=transfer)
+        with (
+            lab.step(f"ingest the same reference by {transfer} once more"),
+            lab.unchanged(butler, "a refused ingest"),
+            lab.refused("ingest"),
+        ):
+            butler.ingest(type(item)(path=str(again), refs=item.refs, formatter=item.formatter), transfer=transfer)
         with lab.step(f"ingest the same once more by {transfer}, skipping"), lab.unchanged(butler, "skip_existing"):
             try:
                 butler.ingest(
@@ -117,7 +123,7 @@ def put(lab: Lab) -> None:
             with butler.transaction():
                 butler.put({"n": 3}, "thing", instrument="CamA", detector=2, run="run")
                 butler.put({"n": 3}, "thing", instrument="CamB", detector=2, run="run")
-                raise _GivenUpError
+                _give_up()
         except _GivenUpError:
             pass
     with lab.step("put after a transaction that was given up"):
@@ -127,6 +133,10 @@ def put(lab: Lab) -> None:
 
 class _GivenUpError(Exception):
     """Raised to give a transaction up."""
+
+
+def _give_up() -> None:
+    raise _GivenUpError
 
 
 @contract("contract.refusal.register", title="A refused registration changes nothing")
@@ -206,9 +216,12 @@ def certify(lab: Lab) -> None:
     registry.registerCollection("cal", CollectionType.CALIBRATION)
     registry.certify("cal", refs["a"], span(100, 200))
     for begin, end in ((100, 200), (150, 250), (50, 101), (199, 300), (None, None), (120, 130), (None, 150)):
-        with lab.step(f"certify over {begin} to {end} of 100 to 200"), lab.unchanged(butler, "a refused certification"):
-            with lab.refused("certify"):
-                registry.certify("cal", refs["b"], span(begin, end))
+        with (
+            lab.step(f"certify over {begin} to {end} of 100 to 200"),
+            lab.unchanged(butler, "a refused certification"),
+            lab.refused("certify"),
+        ):
+            registry.certify("cal", refs["b"], span(begin, end))
     for begin, end in ((200, 250), (50, 100), (None, 50), (250, None)):
         with lab.step(f"certify {begin} to {end} beside 100 to 200"):
             registry.certify("cal", refs["b"], span(begin, end))
@@ -285,9 +298,12 @@ def remove_runs(lab: Lab) -> None:
     ref = butler.put({"n": 1}, "thing", instrument="CamA", run="a")
     butler.registry.registerCollection("chain", CollectionType.CHAINED)
     butler.registry.setCollectionChain("chain", ["a", "b"])
-    with lab.step("remove a run that is in a chain"), lab.unchanged(butler, "a refused removal"):
-        with lab.refused("removeRuns"):
-            butler.removeRuns(["a"])
+    with (
+        lab.step("remove a run that is in a chain"),
+        lab.unchanged(butler, "a refused removal"),
+        lab.refused("removeRuns"),
+    ):
+        butler.removeRuns(["a"])
     with lab.step("read from the run"):
         lab.equal(butler.get(ref), {"n": 1}, "value")
         found = [r.id for r in lab.open(butler).query_datasets("thing", "chain", explain=False)]

@@ -203,7 +203,7 @@ def artifacts(lab: Lab) -> None:
             got = source.retrieveArtifacts(
                 refs, destination=f"{out / str(preserve)}/", transfer="copy", preserve_path=preserve
             )
-            files = [p for p in (out / str(preserve)).rglob("*.yaml")]
+            files = list((out / str(preserve)).rglob("*.yaml"))
             lab.equal(len(files), len(refs), "files retrieved")
             lab.expect(len(got) >= len(refs), "paths returned", seen=len(got), expected=len(refs))
             wanted = sorted(source.getURI(r).read() for r in refs)

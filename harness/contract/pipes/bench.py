@@ -91,7 +91,7 @@ class Bench:
             self.butler.registry.syncDimensionData("instrument", changed, update=True)
         self.butler.registry.registerCollection("calibs", CollectionType.CALIBRATION)
         flats = []
-        for instrument, _, detector in sorted(set((r[0], 0, r[2]) for r in self.raws)):
+        for instrument, _, detector in sorted({(r[0], 0, r[2]) for r in self.raws}):
             content = {"flat": detector, "of": instrument}
             flats.append(self.butler.put(content, "flatcalib", instrument=instrument, detector=detector, run="flats"))
         for instrument, exposure, detector in self.raws:

@@ -119,7 +119,7 @@ def is_the_join(lab: Lab) -> None:
 
     bench = Bench(lab, labels=LABELS, raws=some_raws(lab))
     cases: list[tuple[str, Any]] = [
-        ("", lambda r: True),
+        ("", bool),
         (" AND detector = 2", lambda r: r[2] == 2),
         (" AND detector IN (1, 3)", lambda r: r[2] != 2),
         (" AND visit = 12", lambda r: r[1] in (12, 13)),

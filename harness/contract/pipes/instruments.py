@@ -20,7 +20,7 @@ class CamA(Instrument):
     def register(self, registry: Any, *, update: bool = False) -> None:
         """Do nothing."""
 
-    def getRawFormatter(self, dataId: Any) -> type:
+    def getRawFormatter(self, dataId: Any) -> type:  # noqa: ARG002
         """Return the formatter of raws."""
         from lsst.daf.butler.formatters.json import JsonFormatter
 

@@ -56,7 +56,7 @@ def quantum_told(quantum: Any) -> dict[str, Any]:
     return found
 
 
-def samples(lab: Lab, bench: Bench) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
+def samples(bench: Bench) -> Iterator[tuple[str, Any, Callable[[Any], Any]]]:
     """Yield objects by what they are, with a function that says of one what must be kept."""
     import lsst.pipe.base as package
     from lsst.pipe.base import Struct, TaskMetadata
@@ -114,7 +114,7 @@ def copies_are_equal(lab: Lab) -> None:
 
     bench = Bench(lab, raws=(("CamA", 11, 1), ("CamA", 12, 1), ("CamA", 13, 1)))
     with lab.step("make the objects"):
-        for what, thing, tell in samples(lab, bench):
+        for what, thing, tell in samples(bench):
             expected = tell(thing)
             for way, change in WAYS.items():
                 with lab.step(f"{what}, {way}"):
@@ -148,9 +148,11 @@ def metadata_is_kept(lab: Lab) -> None:
         flat = {**expected}
         level = flat.pop("level")
         lab.equal(level["deeper"]["x"], 1.5, "a value three levels down")
-        lab.equal({k: flat[k] for k in ("number", "real", "truth", "text", "many", "words")},
-                  {**{k: content[k] for k in ("number", "real", "truth", "text", "many")}, "words": flat["words"]},
-                  "values")
+        lab.equal(
+            {k: flat[k] for k in ("number", "real", "truth", "text", "many", "words")},
+            {**{k: content[k] for k in ("number", "real", "truth", "text", "many")}, "words": flat["words"]},
+            "values",
+        )
         lab.equal(made.getArray("one"), [5], "a list of one")
         lab.equal(made["level.deeper.y"], made["level"]["deeper"]["y"], "a value by its whole name")
         lab.equal(TaskMetadata.from_dict(expected).to_dict(), expected, "the second time")
@@ -178,6 +180,7 @@ def graph_is_pickled(lab: Lab) -> None:
     for way, change in WAYS.items():
         with lab.step(f"a quantum graph, {way}"):
             lab.equal(plain(change(graph), True), expected, "another graph")
+            lab.equal(plain(change(change(graph)), True), expected, "another graph the second time")
 
 
 PROPERTIES = (copies_are_equal, graph_is_pickled, metadata_is_kept)

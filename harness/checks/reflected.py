@@ -72,5 +72,5 @@ def rows(context: CheckContext, statement: Any, most: int | None = None) -> Iter
     """
     limited = statement if most is None else statement.limit(most)
     with database(context).query(limited) as cursor:
-        for row in cursor.yield_per(10_000):
-            yield tuple(row)
+        for batch in cursor.yield_per(10_000).partitions():
+            yield from map(tuple, batch)

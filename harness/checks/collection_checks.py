@@ -11,6 +11,7 @@ from .inventory import select_files
 from .members import asked, described, since, within
 from .pipelines import pipeline_graphs
 from .records import look_datasets, look_rows, text
+from .survey import files
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -289,6 +290,9 @@ def run_in_file_name(context: CheckContext) -> Iterator[Finding]:
     folder = sqlalchemy.func.replace(collection.c.name, " ", "_")
     for name, (table, _) in data.datastores.items():
         if table not in data.names:
+            continue
+        if context.scope.whole and files(context, table).plain and not files(context, table).misplaced:
+            context.examined(len(files(context, table).keys))
             continue
         file = data.table(table, "dataset_id", "path")
         inside = sqlalchemy.and_(~file.c.path.like("%://%"), ~file.c.path.like("/%"))

@@ -6,8 +6,7 @@ import ast
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..verdicts import Check, Finding, check
@@ -220,8 +219,9 @@ def paths_name_data_ids(context: CheckContext) -> Iterator[Finding]:
             joined = dataset.join(tags, own).join(file, file.c.dataset_id == dataset.c.id)
             columns = [dataset.c.run_id, file.c.path, *(tags.c[d] for d in kind.dimensions)]
             found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-            for run, *rest in rows(context, sqlalchemy.select(*columns).select_from(joined)):
-                found[run].append(tuple(rest))
+            for batch in data.batches(sqlalchemy.select(*columns).select_from(joined)):
+                for row in map(tuple, batch):
+                    found[row[0]].append(row)
             for run, of_run in found.items():
                 context.examined(len(of_run))
                 yield from _misnamed(kind.name, data.collection_name(run), kind.dimensions, of_run, tokens)
@@ -229,6 +229,9 @@ def paths_name_data_ids(context: CheckContext) -> Iterator[Finding]:
 
 Tokens = Mapping[tuple[Any, Any], str]
 """For the instrument and id of a dimension record, what it is called."""
+
+FIRST = 2
+"""Where in a row the values of the dimensions begin, after the run and the path."""
 
 NAMES = {"exposure": ("obs_id",), "visit": ("name",), "detector": ("full_name", "name_in_raft")}
 """Columns of dimension records that templates of file names make use of."""
@@ -245,10 +248,6 @@ def _tokens(context: CheckContext, element: str, column: str) -> Tokens:
     return {(r.instrument, r.id): _plain(str(getattr(r, column))) for r in known}
 
 
-def _called(known: Tokens, owner: int, place: int, row: tuple[Any, ...]) -> str:
-    return known.get((row[owner], row[place]), "")
-
-
 def _misnamed(
     kind: str,
     run: str,
@@ -256,38 +255,64 @@ def _misnamed(
     found: list[tuple[Any, ...]],
     tokens: Mapping[str, Sequence[Tokens]],
 ) -> Iterator[Finding]:
-    """Find the files of a type and run whose names break with those of the others."""
-    owner = 1 + dimensions.index("instrument") if "instrument" in dimensions else 0
+    """Find the files of a type and run whose names break with those of the others.
 
-    def ways(place: int, dimension: str) -> Iterator[Callable[[tuple[Any, ...]], str]]:
-        """Give the ways to write a dimension into a name."""
-        yield lambda row: _plain(str(row[place]))
-        for known in tokens.get(dimension, ()):
-            yield partial(_called, known, owner, place)
+    They are given as number of the run, path, and values of the dimensions.
+    """
+    owner = FIRST + dimensions.index("instrument") if "instrument" in dimensions else 0
 
-    few = [(row, _plain(row[0].rpartition("/")[2])) for row in spread(found, SOME)]
+    def ways(place: int, dimension: str, some: list[tuple[Any, ...]]) -> Iterator[Tokens]:
+        """Give the ways to write a dimension into a name: by its own value, and as its records are called."""
+        keys = {(row[owner], row[place]) for row in some}
+        yield {key: _plain(str(key[1])) for key in keys}
+        yield from ({key: known.get(key, "") for key in keys} for known in tokens.get(dimension, ()))
+
+    some = list(spread(found, SOME))
+    few = [(row, _plain(row[1].rpartition("/")[2])) for row in some]
     rules = []
-    for place, dimension in enumerate(dimensions, 1):
-        if len({row[place] for row, _ in few}) > 1:
-            for way in ways(place, dimension):
-                kept = sum(way(row) in name and way(row) != "" for row, name in few)
+    for place, dimension in enumerate(dimensions, FIRST):
+        if len({row[place] for row in some}) > 1:
+            for number, way in enumerate(ways(place, dimension, some)):
+                called = [(way[row[owner], row[place]], name) for row, name in few]
+                kept = sum(token in name and token != "" for token, name in called)
                 if believed(kept, len(few) - kept):
-                    rules.append((dimension, way))
-    for row in found if rules else ():
-        name = _plain(row[0].rpartition("/")[2])
-        for dimension, way in rules:
-            token = way(row)
+                    rules.append((dimension, place, [*ways(place, dimension, found)][number]))
+    for row in _suspects(found, owner, [(place, way) for _, place, way in rules]):
+        name = _plain(row[1].rpartition("/")[2])
+        for dimension, place, way in rules:
+            token = way[row[owner], row[place]]
             if token not in name:
-                data_id = dict(zip(dimensions, row[1:], strict=True))
+                data_id = dict(zip(dimensions, row[FIRST:], strict=True))
                 yield Finding(
                     f"the file of {kind} {text(data_id)} has not the name of its {dimension}",
                     data_id=data_id,
-                    where=row[0],
-                    seen=row[0],
+                    where=row[1],
+                    seen=row[1],
                     expected=f"a name with {token.strip('_')} in it, as others of {run}",
                     look=look_datasets(kind, run, data_id),
                 )
                 break
+
+
+def _suspects(found: list[tuple[Any, ...]], owner: int, rules: list[tuple[int, Tokens]]) -> Iterator[tuple[Any, ...]]:
+    """Yield those files in whose name some token is not written as it is, without making all names plain.
+
+    Where it is written with underscores around it, or with what stands before a name and before its suffix, it is in
+    the plain name too.
+    """
+    if not rules:
+        return
+    names = [f"_{row[1].rpartition('/')[2]}".replace(".", "_") for row in found]
+    doubtful: set[int] = set()
+    for place, way in rules:
+        if len({key[0] for key in way}) == 1:
+            mine = {key[1]: token for key, token in way.items()}
+            tokens = [mine[row[place]] for row in found]
+        else:
+            tokens = [way[row[owner], row[place]] for row in found]
+        pairs = enumerate(zip(tokens, names, strict=True))
+        doubtful.update(i for i, (token, name) in pairs if token not in name)
+    yield from (found[i] for i in sorted(doubtful))
 
 
 CHECKS: tuple[Check, ...] = (paths_name_data_ids, contents, log_names_quantum)

@@ -11,6 +11,7 @@ from ..verdicts import Check, Finding, check
 from .conventions import believed
 from .records import look_rows
 from .reflected import rows, stored
+from .survey import files
 from .tables import NO_COMPONENT, tables
 
 if TYPE_CHECKING:
@@ -75,7 +76,6 @@ def _types(context: CheckContext) -> list[tuple[Any, ...]]:
 )
 def storage_classes(context: CheckContext) -> Iterator[Finding]:
     """What a file holds is written with it; what the dataset type promises must follow, or no get() succeeds."""
-    import sqlalchemy
     from lsst.daf.butler import StorageClassFactory
 
     factory, here, data = StorageClassFactory(), stored(context), tables(context)
@@ -83,10 +83,7 @@ def storage_classes(context: CheckContext) -> Iterator[Finding]:
     for table_name, _ in data.datastores.values():
         if table_name not in here:
             continue
-        dataset, file = here["dataset"], here[table_name]
-        columns = (dataset.columns["dataset_type_id"], file.columns["storage_class"], file.columns["component"])
-        joined = file.join(dataset, dataset.columns["id"] == file.columns["dataset_id"])
-        for kind, storage, part in rows(context, sqlalchemy.select(*columns).select_from(joined).distinct()):
+        for kind, _, part, _, storage in files(context, table_name).ways:
             of_files[kind].add((storage, "" if part == NO_COMPONENT else part))
 
     def unfit(wanted: str, storage: str, part: str) -> str:
@@ -167,22 +164,24 @@ def formatter_and_suffix(context: CheckContext) -> Iterator[Finding]:
         if table_name not in here:
             continue
         path, formatter = here[table_name].columns["path"], here[table_name].columns["formatter"]
-        for (name,) in rows(context, sqlalchemy.select(formatter).distinct()):
+        found = files(context, table_name)
+        for name in sorted({way[3] for way in found.ways}):
             try:
                 suffixes = _suffixes(doImportType(name))
             except (ImportError, TypeError):
                 continue  # found by datastore.formatters
             context.examined()
-            if not suffixes:
+            lower = {s.lower() for s in suffixes}
+            if not suffixes or all(f".{end.lower()}" in lower for owner, end in found.endings if owner == name):
                 continue
             other = sqlalchemy.and_(formatter == name, *(~_ends(path, s) for s in suffixes))
-            for (found,) in rows(context, sqlalchemy.select(path).where(other), MOST):
+            for (place,) in rows(context, sqlalchemy.select(path).where(other), MOST):
                 yield Finding(
-                    f"the file {found} is none of {name.rpartition('.')[2]}",
-                    where=found,
-                    seen=PurePosixPath(found).suffix or "no suffix",
+                    f"the file {place} is none of {name.rpartition('.')[2]}",
+                    where=place,
+                    seen=PurePosixPath(place).suffix or "no suffix",
                     expected=" or ".join(sorted(suffixes)),
-                    look=look_rows(table_name, "path", found),
+                    look=look_rows(table_name, "path", place),
                 )
 
 
@@ -225,22 +224,23 @@ def formatter_of_type(context: CheckContext) -> Iterator[Finding]:
         if table_name not in here:
             continue
         dataset, file = here["dataset"], here[table_name]
-        kind, run = dataset.columns["dataset_type_id"], dataset.columns["run_id"]
-        how = (file.columns["formatter"], file.columns["storage_class"])
-        columns = (kind, run, file.columns["component"])
         joined = file.join(dataset, dataset.columns["id"] == file.columns["dataset_id"])
-        count, example = sqlalchemy.func.count(), sqlalchemy.func.min(file.columns["path"])
-        found: dict[tuple[Any, ...], dict[tuple[str, str], tuple[int, str]]] = defaultdict(dict)
-        statement = sqlalchemy.select(*columns, *how, count, example).select_from(joined).group_by(*columns, *how)
-        for a, b, c, formatter, storage, number, path in rows(context, statement):
-            context.examined(number)
-            found[a, b, c][formatter, storage] = (number, path)
-        for (kind_id, _, _), ways in found.items():
-            common, (most, _) = max(ways.items(), key=lambda w: w[1][0])
-            for way, (number, path) in ways.items():
+        first = sqlalchemy.select(sqlalchemy.func.min(file.columns["path"])).select_from(joined)
+        keys = [dataset.columns[c] for c in ("dataset_type_id", "run_id")]
+        keys += [file.columns[c] for c in ("component", "formatter", "storage_class")]
+        found: dict[tuple[Any, ...], dict[tuple[str, str], int]] = defaultdict(dict)
+        for (*group, formatter, storage), number in sorted(files(context, table_name).ways.items(), key=str):
+            if group[0] is not None:
+                context.examined(number)
+                found[tuple(group)][formatter, storage] = number
+        for group, ways in found.items():
+            common, most = max(ways.items(), key=lambda w: w[1])
+            for way, number in ways.items():
                 if way != common and believed(most, number):
+                    equal = [c == value for c, value in zip(keys, (*group, *way), strict=True)]
+                    ((path,),) = rows(context, first.where(*equal))
                     yield Finding(
-                        f"{number} of {most + number} {data.dataset_type_name(kind_id)} are written in another way",
+                        f"{number} of {most + number} {data.dataset_type_name(group[0])} are written in another way",
                         where=path,
                         seen=", ".join(way),
                         expected=", ".join(common),

@@ -11,6 +11,7 @@ from .datastore import about
 from .inventory import select_files, to_file
 from .members import describe, described, within
 from .records import look_datasets, look_rows, text
+from .survey import files
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ def _strangers(context: CheckContext) -> Iterator[Finding]:
 
     data = tables(context)
     found: dict[uuid.UUID, str] = {}
-    places: list[tuple[str, str, list[str]]] = [(t, "file_datastore_records", []) for _, t in _stores(context)]
+    places: list[tuple[str, str, list[str]]] = [
+        (t, "file_datastore_records", [])
+        for _, t in _stores(context)
+        if any(kind is None for kind, *_ in files(context, t).ways)
+    ]
     places.append(("dataset_location", "dataset_location", list(data.datastores)))
     dataset, trash = data.table("dataset", "id"), data.table("dataset_location_trash", "dataset_id")
     for table, shown, names in places:
@@ -115,6 +120,9 @@ def no_shared_file(context: CheckContext) -> Iterator[Finding]:
 
     data = tables(context)
     for name, table in _stores(context):
+        if context.scope.whole and not files(context, table).shared:
+            context.examined(len(files(context, table).keys))
+            continue
         statement, clause = select_files(context, table)
         context.examined(data.count(statement))
         # Which names are there twice is cheap to find: only these are asked for their datasets.
@@ -168,7 +176,11 @@ def formatters(context: CheckContext) -> Iterator[Finding]:
     known: set[tuple[str, str]] = set()
     for store, table in _stores(context):
         statement, _ = select_files(context, table, "formatter", "storage_class")
-        pairs = sorted({tuple(row) for row in data.stream(statement.distinct())} - known)
+        if context.scope.whole:
+            here = {way[3:] for way in files(context, table).ways}
+        else:
+            here = {tuple(row) for row in data.stream(statement.distinct())}
+        pairs = sorted(here - known)
         known |= set(pairs)
         for formatter, storage in pairs:
             context.examined()

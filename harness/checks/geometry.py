@@ -15,7 +15,7 @@ from ..sky.regions import hull, unit_vectors
 from ..sky.regions import vertices as sky_vertices
 from ..verdicts import Check, Finding, check
 from .records import by_key, exposures_of_visits, known_instruments, look_record, look_rows, records, spread
-from .regions import excesses, hull_excess, vertices
+from .regions import decode, excesses, polygons, stored_regions, vertices
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -45,10 +45,20 @@ def _regions(context: CheckContext) -> Mapping[tuple[str, int], Mapping[int, Flo
 
     def make() -> Mapping[tuple[str, int], Mapping[int, Floats]]:
         out: dict[tuple[str, int], dict[int, Floats]] = defaultdict(dict)
-        for row in records(context, "visit_detector_region"):
-            polygon = vertices(row.region)
-            if polygon is not None and len(polygon):
-                out[row.instrument, row.visit][row.detector] = polygon
+        if "visit_detector_region" not in tables(context).names:
+            return out
+        found = stored_regions(context, "visit_detector_region")
+        places: list[Floats | None] = [None] * len(found)
+        for indices, polygon in polygons([text for text, _ in found]):
+            for i, own in zip(indices, polygon, strict=True):
+                places[i] = own
+        names = context.butler.dimensions["visit_detector_region"].required.names
+        key = [list(names).index(n) for n in ("instrument", "visit", "detector")]
+        for (text, values), known in zip(found, places, strict=True):
+            place = vertices(decode(text)) if known is None and text is not None else known
+            if place is not None and len(place):
+                instrument, visit, detector = (values[i] for i in key)
+                out[instrument, visit][detector] = place
         return out
 
     return context.cached("detector regions of visits", make)
@@ -281,27 +291,30 @@ def _ordered(polygons: Floats) -> Floats:
 def exposure_in_visit(context: CheckContext) -> Iterator[Finding]:
     """A visit that was made from other exposures than its own, or a pointing edited later, shows here."""
     visits = by_key(context, "visit")
+    places: list[tuple[tuple[str, int], DimensionRecord, Floats]] = []
     for key, exposures in exposures_of_visits(context).items():
         visit = visits.get(key)
         if visit is None or visit.region is None:
             continue
-        for exposure in exposures:
-            if exposure.tracking_ra is None or exposure.tracking_dec is None:
-                continue
-            context.examined()
-            point = unit_vectors([exposure.tracking_ra], [exposure.tracking_dec])
-            outside = hull_excess(visit.region, point)
-            if outside is not None and outside > ROUNDING:
-                data_id = {"instrument": key[0], "visit": key[1]}
-                yield Finding(
-                    f"exposure {exposure.id} points outside its visit {key[1]}",
-                    data_id=data_id | {"exposure": exposure.id},
-                    where="exposure.tracking_ra",
-                    seen=f"RA {exposure.tracking_ra:.5f}°, Dec {exposure.tracking_dec:.5f}°, "
-                    f'{outside / ARCSEC:.1f}" outside',
-                    expected="inside the visit's region",
-                    look=look_record("exposure", {"instrument": key[0], "exposure": exposure.id}),
-                )
+        pointed = [e for e in exposures if e.tracking_ra is not None and e.tracking_dec is not None]
+        context.examined(len(pointed))
+        polygon = vertices(visit.region)
+        if polygon is not None and len(polygon):
+            places += ((key, exposure, polygon) for exposure in pointed)
+    points = unit_vectors([e.tracking_ra for _, e, _ in places], [e.tracking_dec for _, e, _ in places])
+    far = excesses([polygon for _, _, polygon in places], [point[None] for point in points])
+    for (key, exposure, _), outside in zip(places, far, strict=True):
+        if outside > ROUNDING:
+            data_id = {"instrument": key[0], "visit": key[1]}
+            yield Finding(
+                f"exposure {exposure.id} points outside its visit {key[1]}",
+                data_id=data_id | {"exposure": exposure.id},
+                where="exposure.tracking_ra",
+                seen=f"RA {exposure.tracking_ra:.5f}°, Dec {exposure.tracking_dec:.5f}°, "
+                f'{outside / ARCSEC:.1f}" outside',
+                expected="inside the visit's region",
+                look=look_record("exposure", {"instrument": key[0], "exposure": exposure.id}),
+            )
 
 
 @check(
@@ -338,18 +351,17 @@ def stale_overlaps(context: CheckContext, element: str, most: int = 20_000) -> I
     table = f"{element}_skypix_overlap"
     if table not in data.names:
         return
-    chosen = spread(records(context, element), most)
+    chosen = spread(stored_regions(context, element) if element in data.names else (), most)
     if not chosen:
         return
-    names = tuple(chosen[0].dataId.dimensions.required)
+    names = tuple(context.butler.dimensions[element].required.names)
     stored: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for system, level, index, *values in data.select(table, "skypix_system", "skypix_level", "skypix_index", *names):
         if system == skypix.system.name and level == skypix.level:
             stored[tuple(values)].add(index)
-    for record in chosen:
+    for written, key in chosen:
         context.examined()
-        key = tuple(record.dataId.required_values)
-        region, seen = record.region, stored.get(key, set())
+        region, seen = decode(written) if written is not None else None, stored.get(key, set())
         ranges = skypix.pixelization.envelope(region) if region is not None else ()
         wanted = {i for begin, end in ranges for i in range(begin, end)}
         if seen != wanted:

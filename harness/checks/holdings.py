@@ -11,6 +11,7 @@ from .conventions import believed
 from .members import describe
 from .records import iso, look_rows
 from .reflected import reflected, rows, stored
+from .survey import files
 from .tables import NO_COMPONENT, tables
 
 if TYPE_CHECKING:
@@ -264,6 +265,8 @@ def components_complete(context: CheckContext) -> Iterator[Finding]:
             continue
         file, dataset = here[table], here["dataset"]
         context.examined()
+        if {way[2] for way in files(context, table).ways} <= {NO_COMPONENT}:
+            continue
         joined = file.join(dataset, dataset.columns["id"] == file.columns["dataset_id"])
         kind, part = dataset.columns["dataset_type_id"], file.columns["component"]
         apart = (

@@ -20,7 +20,8 @@ from ..errors import HarnessError
 from .artifacts import is_external, sizes_of
 from .members import BATCH, asked, within
 from .rows import FileRow
-from .tables import CHUNK, NO_COMPONENT, tables
+from .survey import files
+from .tables import NO_COMPONENT, tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Select, TableClause
@@ -203,15 +204,15 @@ class _Comparison:
         import numpy as np
         import sqlalchemy
 
+        survey = files(self._context, self._table)
+        if survey.plain:
+            return survey.keys, survey.sizes
         data = tables(self._context)
         clause = data.table(self._table, "path", "file_size")
         keys, sizes = [], []
-        for rows in itertools.batched(data.stream(sqlalchemy.select(*clause.columns)), CHUNK):
-            paths, recorded = zip(*rows, strict=True)
-            joined = "\n".join(("", *paths))
-            if any(word in joined for word in ("#", "://", "\n/", "\nfile:")):
-                recorded = tuple(UNKNOWN if "#" in p else n for p, n in rows)
-                paths = tuple(inside(p, top) if is_external(p) else p.partition("#")[0] for p in paths)
+        for rows in data.batches(sqlalchemy.select(*clause.columns)):
+            recorded = tuple(UNKNOWN if "#" in p else n for p, n in rows)
+            paths = tuple(_plain(p, top) for p, _ in rows)
             keys.append(np.fromiter(map(hash, paths), dtype=np.int64, count=len(paths)))
             known = (n if n is not None and n >= 0 else UNKNOWN for n in recorded)
             sizes.append(np.fromiter(known, dtype=np.int64, count=len(paths)))
@@ -249,6 +250,13 @@ class _Comparison:
         clause = data.table(self._table, "path")
         below = sqlalchemy.func.substr(clause.c.path, 1, len(path) + 1) == f"{path}/"
         return not list(data.stream(sqlalchemy.select(clause.c.path).where(below).limit(1)))
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link that leads nowhere, or a file just deleted: looked at by its record
+        return UNKNOWN
 
 
 def _plain(path: str, top: str) -> str:
@@ -303,20 +311,19 @@ class Walk:
 
     def _meet(self, number: int, folder: str) -> list[str]:
         """Note the files of an open folder, and return the folders in it."""
-        inner = []
         prefix = f"{folder}/" if folder else ""
         with os.scandir(number) as entries:
-            for entry in entries:
-                path = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    inner.append(path)
-                elif folder or not path.endswith(REPOSITORY_FILES):
-                    try:
-                        size = entry.stat().st_size
-                    except OSError:  # a link that leads nowhere, or a file just deleted: looked at by its record
-                        size = UNKNOWN
-                    self._keys.append(hash(path))
-                    self._sizes.append(size)
+            met = list(entries)
+            inner = [prefix + e.name for e in met if e.is_dir(follow_symlinks=False)]
+            if inner:
+                met = [e for e in met if not e.is_dir(follow_symlinks=False)]
+            if not folder:
+                met = [e for e in met if not e.name.endswith(REPOSITORY_FILES)]
+            self._keys.extend([hash(prefix + e.name) for e in met])
+            try:
+                self._sizes.extend([e.stat().st_size for e in met])
+            except OSError:
+                self._sizes.extend(map(_size, met))
         return inner
 
     def names(self, indices: Iterable[int]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..verdicts import Check, Finding, check
 from .records import iso, look_rows
 from .reflected import database, declared, reflected, rows, stored
+from .survey import datasets, files
+from .tables import tables
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -208,12 +210,10 @@ def values(context: CheckContext) -> Iterator[Finding]:
     sqlite = database(context).dialect.name == "sqlite"
     for name, table in sorted(stored(context).items()):
         context.examined()
-        conditions = {c.name: _wrong(c, sqlite) for c in table.columns}
-        asked = [sqlalchemy.exists(sqlalchemy.select(table.columns[n]).where(w)) for n, w in conditions.items()]
-        answers = next(rows(context, sqlalchemy.select(*asked)))
-        for column, condition, wrong in zip(table.columns, conditions.values(), answers, strict=True):
-            if not wrong:
-                continue
+        known = _typed(context, name)
+        conditions = {c: _wrong(c, sqlite) for c in table.columns if c.name not in known}
+        for column in _where(context, table, conditions):
+            condition = conditions[column]
             keys = list(table.primary_key.columns) or list(table.columns)[:3]
             plain = [sqlalchemy.type_coerce(c, sqlalchemy.types.NullType()) for c in (column, *keys)]
             for value, *key in rows(context, sqlalchemy.select(*plain).where(condition), MOST):
@@ -225,6 +225,39 @@ def values(context: CheckContext) -> Iterator[Finding]:
                     expected=f"a {_kind(column)}",
                     look=look_rows(f"[{name}]", keys[-1].name, key[-1]),
                 )
+
+
+def _where(
+    context: CheckContext, table: sqlalchemy.Table, conditions: Mapping[sqlalchemy.Column[Any], Any]
+) -> list[sqlalchemy.Column[Any]]:
+    """Return the columns of a table for which some row fulfils the column's condition.
+
+    It is asked first whether there are any: a sound table is read once.
+    """
+    import sqlalchemy
+
+    def ask(wanted: list[Any]) -> tuple[Any, ...]:
+        some = [sqlalchemy.exists(sqlalchemy.select(sqlalchemy.literal(1)).select_from(table).where(w)) for w in wanted]
+        return next(rows(context, sqlalchemy.select(*some)))
+
+    if not conditions or not ask([sqlalchemy.or_(*conditions.values())])[0]:
+        return []
+    return [c for c, found in zip(conditions, ask([*conditions.values()]), strict=True) if found]
+
+
+def _typed(context: CheckContext, name: str) -> set[str]:
+    """Return the columns of a table which are known to hold nothing but values of their type."""
+    if name == "dataset":
+        column = stored(context)[name].columns["ingest_date"]
+        known = {"id", "ingest_date"} if _kind(column) == "whole number" else {"id"}
+        return known if datasets(context).typed else set()
+    return _clean(context, name)
+
+
+def _clean(context: CheckContext, name: str) -> set[str]:
+    """Return the columns of a datastore's table of records which are known to hold nothing wrong."""
+    of_files = {table for table, _ in tables(context).datastores.values()} & tables(context).names
+    return files(context, name).clean if name in of_files else set()
 
 
 def _kind(column: sqlalchemy.Column[Any]) -> str:
@@ -281,16 +314,21 @@ def text(context: CheckContext) -> Iterator[Finding]:
     import sqlalchemy
 
     for name, table in sorted(stored(context).items()):
-        keys = {c.name for c in table.primary_key.columns}
+        keys, known = {c.name for c in table.primary_key.columns}, _clean(context, name)
+        conditions: dict[sqlalchemy.Column[Any], Any] = {}
         for column in table.columns:
             # What refers to a name of another table is as long as that, and would be found many times.
             if _kind(column) != "text" or column.name in FREE_TEXT or column.foreign_keys:
                 continue
             context.examined()
+            if column.name in known:
+                continue
             bad = [column != sqlalchemy.func.trim(column), *(column.contains(c) for c in "\t\n\r")]
             if column.name in keys or not column.nullable:
                 bad.append(column == "")
-            for (value,) in rows(context, sqlalchemy.select(column).where(sqlalchemy.or_(*bad)).distinct(), MOST):
+            conditions[column] = sqlalchemy.or_(*bad)
+        for column in _where(context, table, conditions):
+            for (value,) in rows(context, sqlalchemy.select(column).where(conditions[column]).distinct(), MOST):
                 yield Finding(
                     f"{name}.{column.name} {value!r} is empty, or has blanks around it or control characters",
                     where=f"{name}.{column.name}",

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .artifacts import is_external
 from .tables import tables
-from .texts import is_untidy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -172,7 +170,9 @@ def _survey(context: CheckContext, name: str) -> Files:
     # Of the same type on either side: an index serves the comparison.
     joined = file.outerjoin(dataset, dataset.c.id == file.c.dataset_id)
     statement = sqlalchemy.select(dataset.c.dataset_type_id, dataset.c.run_id, *file.columns).select_from(joined)
-    folders = {c.id: f"{c.name.replace(' ', '_')}/" for c in data.collections.values()}
+    folders: dict[Any, str] = defaultdict(
+        str, {c.id: f"{c.name.replace(' ', '_')}/" for c in data.collections.values()}
+    )
     empty = np.empty(0, dtype=np.int64)
     out = Files(Counter(), set(), {"dataset_id", "path", "checksum", "file_size"}, False, empty, empty, True)
     keys, sizes = [empty], [empty]
@@ -188,8 +188,9 @@ def _survey(context: CheckContext, name: str) -> Files:
             out.clean.discard("file_size")
             recorded = tuple(n if isinstance(n, int) else None for n in recorded)
         keys.append(np.fromiter(map(hash, paths), dtype=np.int64, count=len(paths)))
-        known = (n if n is not None and n >= 0 else -1 for n in recorded)
-        sizes.append(np.fromiter(known, dtype=np.int64, count=len(paths)))
+        if None in recorded:
+            recorded = tuple(-1 if n is None else n for n in recorded)
+        sizes.append(np.maximum(np.array(recorded, dtype=np.int64), -1))
     out.clean |= {c for i, c in enumerate(PARTS, 2) if _tidy({way[i] for way in out.ways})}
     out.keys, out.sizes = np.concatenate(keys), np.concatenate(sizes)
     return out
@@ -203,8 +204,10 @@ def _paths(
         out.clean.discard("path")
     words = [str(p) for p in paths] if "path" not in out.clean else paths
     out.endings.update(zip(formatters, [w[w.rfind(".") + 1 :] for w in words], strict=True))
-    odd = [w for w, r in zip(words, runs, strict=True) if not w.startswith(folders.get(r, ""))]
-    out.misplaced |= any(not is_external(w) for w in odd)
+    within = list(map(str.startswith, words, map(folders.__getitem__, runs)))
+    if not all(within):
+        odd = (w for w, inside in zip(words, within, strict=True) if not inside)
+        out.misplaced |= any("://" not in w and not w.startswith("/") for w in odd)
     joined = "\n".join(("", *words))
     out.plain &= not any(word in joined for word in ("#", "://", "\n/", "\nfile:"))
 
@@ -214,8 +217,5 @@ def _tidy(values: Iterable[Any]) -> bool:
     found = list(values)
     if not set(map(type, found)) <= {str}:
         return False
-    joined = "\n".join(found)
-    if not found:
-        return True
-    odd = joined.count("\n") != len(found) - 1 or any(c in joined for c in ("\t", "\r", "\n\n", " \n", "\n "))
-    return not (odd or joined[0] in " \n" or joined[-1] in " \n" or not joined)
+    joined = "\n".join(("", *found, ""))
+    return joined.count("\n") == len(found) + 1 and not any(c in joined for c in ("\t", "\r", "\n\n", " \n", "\n "))

@@ -79,8 +79,11 @@ class Tables:
 
     def batches(self, statement: Select[*tuple[Any, ...]]) -> Iterator[Sequence[Any]]:
         """Iterate over what a statement finds, many rows at a time: much cheaper than one by one."""
-        with self._db.query(statement.execution_options(yield_per=CHUNK)) as cursor:
-            yield from cursor.partitions()
+        # SQLite gives rows as they are asked for; other drivers fetch all unless they are told not to.
+        lazy = self._db.dialect.name == "sqlite"
+        wanted = statement if lazy else statement.execution_options(yield_per=CHUNK)
+        with self._db.query(wanted) as cursor:
+            yield from cursor.partitions(CHUNK)
 
     def count(self, statement: Select[*tuple[Any, ...]]) -> int:
         """Return how many rows a statement finds."""

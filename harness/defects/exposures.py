@@ -129,6 +129,7 @@ def visit_system_misnamed(target: DefectTarget) -> None:
     with target.sql() as db:
         query = "SELECT id FROM visit_system WHERE instrument=? AND id=0"
         number = one(db, query, target.kit.name)[0]
+        db.execute("UPDATE visit_system SET name='elsewhere' WHERE name='by-group-metadata'")
     _change(target, "visit_system", "name", "by-group-metadata", number)
 
 

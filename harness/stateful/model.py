@@ -164,7 +164,7 @@ class Model:
         if self.types.pop(name) == "RUN":
             self.purge([k for k in self.datasets if k.run == name])
         for table in (self.chains, self.tags, self.validities):
-            table.pop(name, None)  # type: ignore[attr-defined]
+            table.pop(name, None)
         for parent, children in self.chains.items():
             self.chains[parent] = tuple(c for c in children if c != name)
 

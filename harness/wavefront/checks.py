@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -45,8 +45,11 @@ def _cameras(context: CheckContext) -> Iterator[tuple[InstrumentKit, Camera]]:
 
 
 def _plan(context: CheckContext, kit: InstrumentKit, camera: Camera) -> Plan:
-    """Plan for all exposures of an instrument that have raws."""
-    exposures = {e for name, e in exposure_detectors(context) if name == kit.name}
+    """Plan for all exposures of an instrument that have raws, but those that are alone and in focus: these are many."""
+    found = {r.id: r for r in records(context, "exposure") if r.instrument == kit.name}
+    members = Counter(r.group for r in found.values())
+    alone = {i for i, r in found.items() if members[r.group] == 1 and r.observation_type != CWFS}
+    exposures = {e for name, e in exposure_detectors(context) if name == kit.name} - alone
     run = kit.instrument_class().makeDefaultRawIngestRunName()
     return context.cached(f"wavefront plan of {kit.name}", lambda: make_plan(context.butler, camera, exposures, [run]))
 

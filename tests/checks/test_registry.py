@@ -23,6 +23,8 @@ FAMILIES = {
     "datastore",
     "provenance",
     "quality",
+    "registry",
+    "types",
 }
 ORDER = [s.name for s in STAGES]
 

@@ -4,67 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..base import NotApplicableError, contract
+from ..base import contract
 from .scene import CALIB, PLAIN, make_scene, span
+from .shell import members, rows, run
 
 if TYPE_CHECKING:
     from ..lab import Lab
 
 __all__ = ["PROPERTIES"]
-
-
-def run(lab: Lab, *words: object, fails: bool = False) -> str:
-    """Run a ``butler`` command in this process.
-
-    Parameters
-    ----------
-    lab : `~harness.contract.lab.Lab`
-        Where it is recorded that the command failed (or did not fail).
-    *words : `object`
-        Command and arguments.
-    fails : `bool`, optional
-        Whether it must fail.
-
-    Returns
-    -------
-    output : `str`
-        What it printed.
-    """
-    from click.testing import CliRunner
-    from lsst.daf.butler.cli.butler import cli
-
-    text = [str(w) for w in words]
-    result = CliRunner().invoke(cli, text, catch_exceptions=True)
-    line = "butler " + " ".join(text)
-    if isinstance(result.exception, TypeError) and "Sentinel" in str(result.exception):
-        # what click 8.3 gives for an option that is not given; releases that are older than it cannot know that
-        raise NotApplicableError("this release has no support for the installed version of click")
-    failed = result.exit_code != 0
-    why = repr(result.exception) if result.exception is not None else result.output[-200:]
-    if fails:
-        lab.expect(failed, "a command that must fail ended well", look=line)
-    else:
-        lab.expect(not failed, "a command failed", look=line, seen=why)
-    return str(result.output)
-
-
-def rows(output: str) -> list[list[str]]:
-    """Return the rows of the tables of an output: after each line of dashes, up to an empty line."""
-    found: list[list[str]] = []
-    reading = False
-    for line in output.splitlines():
-        if line.strip() and set(line.strip()) <= {"-", " "}:
-            reading = True
-        elif not line.strip():
-            reading = False
-        elif reading:
-            found.append(line.split())
-    return found
-
-
-def members(lab: Lab, butler: Any, name: str, collection: str) -> set[Any]:
-    """Return the ids of the datasets of a type in a collection, as a new butler sees them."""
-    return {r.id for r in lab.open(butler).query_datasets(name, collection, find_first=False, explain=False)}
 
 
 @contract("contract.command.listings", title="Listings on the command line show what the interface gives, in order")

@@ -204,6 +204,10 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
+RARE = (20_000, 20, 50)
+"""Thresholds of the three generations; whether objects are frozen tells nothing, Python freezes some at its start."""
+
+
 @contextmanager
 def rare_garbage_collection(*, tidy: bool = True) -> Iterator[None]:
     """Look for cyclic garbage less often, and not among what was there before.
@@ -219,14 +223,14 @@ def rare_garbage_collection(*, tidy: bool = True) -> Iterator[None]:
     thresholds a quarter of the time goes into collections that find little (ci_hsc at scale 8: 26.9 s, with these
     21.8 s, at a peak of 450 MB). Within another such block nothing changes.
     """
-    if gc.get_freeze_count():
+    thresholds = gc.get_threshold()
+    if thresholds == RARE:
         yield
         return
-    thresholds = gc.get_threshold()
     if tidy:
         gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(*RARE)
     try:
         yield
     finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -220,11 +222,11 @@ def paths_name_data_ids(context: CheckContext) -> Iterator[Finding]:
             columns = [dataset.c.run_id, file.c.path, *(tags.c[d] for d in kind.dimensions)]
             found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
             for batch in data.batches(sqlalchemy.select(*columns).select_from(joined)):
-                for row in map(tuple, batch):
-                    found[row[0]].append(row)
-            for run, of_run in found.items():
-                context.examined(len(of_run))
-                yield from _misnamed(kind.name, data.collection_name(run), kind.dimensions, of_run, tokens)
+                for run, of_run in itertools.groupby(map(tuple, batch), operator.itemgetter(0)):
+                    found[run].extend(of_run)
+            for run, files in found.items():
+                context.examined(len(files))
+                yield from _misnamed(kind.name, data.collection_name(run), kind.dimensions, files, tokens)
 
 
 Tokens = Mapping[tuple[Any, Any], str]

@@ -83,9 +83,7 @@ def _strangers(context: CheckContext) -> Iterator[Finding]:
     data = tables(context)
     found: dict[uuid.UUID, str] = {}
     places: list[tuple[str, str, list[str]]] = [
-        (t, "file_datastore_records", [])
-        for _, t in _stores(context)
-        if any(kind is None for kind, *_ in files(context, t).ways)
+        (t, "file_datastore_records", []) for _, t in _stores(context) if not files(context, t).owned
     ]
     places.append(("dataset_location", "dataset_location", list(data.datastores)))
     dataset, trash = data.table("dataset", "id"), data.table("dataset_location_trash", "dataset_id")

@@ -212,7 +212,8 @@ def names_follow_numbers(context: CheckContext) -> Iterator[Finding]:
             for number in numbers:
                 known = [r for r in found if None not in (getattr(r, number, None), getattr(r, text, None))]
                 context.examined(len(known))
-                result = exceptions((r, _has(getattr(r, text), getattr(r, number))) for r in known)
+                has = _has_day if number == "day_obs" else _has
+                result = exceptions((r, has(getattr(r, text), getattr(r, number))) for r in known)
                 for record in result.broken:
                     data_id = {"instrument": record.instrument, element: record.id}
                     yield Finding(
@@ -223,6 +224,17 @@ def names_follow_numbers(context: CheckContext) -> Iterator[Finding]:
                         expected=f"{text} with {getattr(record, number)} in it",
                         look=look_record(element, data_id),
                     )
+
+
+def _has_day(text: str, day: int) -> bool:
+    """Tell whether a name has a day in it, or the one before or after: names may go by the date or by the night."""
+    import datetime
+
+    try:
+        middle = datetime.datetime.strptime(str(day), "%Y%m%d").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return _has(text, day)
+    return any(_has(text, int(f"{middle + datetime.timedelta(days=i):%Y%m%d}")) for i in (-1, 0, 1))
 
 
 def _has(text: Any, number: int) -> bool:

@@ -211,7 +211,9 @@ def values(context: CheckContext) -> Iterator[Finding]:
     for name, table in sorted(stored(context).items()):
         context.examined()
         known = _typed(context, name)
-        conditions = {c: _wrong(c, sqlite) for c in table.columns if c.name not in known}
+        full = {c.name for c in reflected(context)[name].columns if not c.nullable}
+        asked = ((c, _wrong(c, sqlite, c.name in full)) for c in table.columns if c.name not in known)
+        conditions = {column: condition for column, condition in asked if condition is not None}
         for column in _where(context, table, conditions):
             condition = conditions[column]
             keys = list(table.primary_key.columns) or list(table.columns)[:3]
@@ -281,17 +283,20 @@ def _kind(column: sqlalchemy.Column[Any]) -> str:
     return "text" if isinstance(kind, sqlalchemy.String) else "other"  # PostgreSQL has ranges of its own
 
 
-def _wrong(column: sqlalchemy.Column[Any], sqlite: bool) -> Any:
-    """Return the condition that a value is not what belongs into its column; most databases see to types themselves."""
+def _wrong(column: sqlalchemy.Column[Any], sqlite: bool, full: bool) -> Any:
+    """Return the condition that a value is not what belongs into its column; `None` if there is nothing to ask.
+
+    Most databases see to types themselves, and all to columns that they declare to be full.
+    """
     import sqlalchemy
     from sqlalchemy import func, or_
 
     kind, value = _kind(column), sqlalchemy.type_coerce(column, sqlalchemy.types.NullType())
     of_type = func.typeof(value)
     types = {"whole number": ("integer",), "finite number": ("real", "integer"), "date": ("text",), "text": ("text",)}
-    conditions: list[Any] = [sqlalchemy.false()] if column.nullable else [column.is_(None)]
-    if column.foreign_keys:
-        return or_(*conditions)  # it is what it refers to, which registry.references sees to
+    conditions: list[Any] = [] if column.nullable or full else [column.is_(None)]
+    if column.foreign_keys:  # it is what it refers to, which registry.references sees to
+        return or_(*conditions) if conditions else None
     if kind == "finite number":
         conditions.append(func.abs(value) > LARGEST)
     if sqlite and kind in types:
@@ -300,7 +305,7 @@ def _wrong(column: sqlalchemy.Column[Any], sqlite: bool) -> Any:
         conditions += [func.length(value) != 32, value.op("GLOB")("*[^0-9a-f]*")]
     elif sqlite and kind != "other":
         conditions.append(value.not_in((sqlalchemy.literal_column("0"), sqlalchemy.literal_column("1"))))
-    return or_(*conditions)
+    return or_(*conditions) if conditions else None
 
 
 @check(

@@ -153,14 +153,16 @@ def horizontal(context: CheckContext) -> Iterator[Finding]:
     visits = by_key(context, "visit")
     for key, exposures in exposures_of_visits(context).items():
         visit = visits.get(key)
+        if visit is None:
+            continue
+        context.examined()
         for name in ("azimuth", "zenith_angle"):
             values = [getattr(e, name) for e in exposures if getattr(e, name) is not None]
-            if visit is None or len(values) != len(exposures):
-                continue
+            if len(values) != len(exposures):
+                continue  # headers need not say it
             least, most = min(values), max(values)
             if name == "azimuth" and most - least > 180.0:
                 continue  # across north
-            context.examined()
             seen = getattr(visit, name)
             if seen is None or not least - 1e-6 <= seen <= most + 1e-6:
                 data_id = {"instrument": key[0], "visit": key[1]}

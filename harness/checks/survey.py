@@ -82,6 +82,11 @@ class Files:
     plain: bool
 
     @property
+    def owned(self) -> bool:
+        """Whether every record is of a dataset that the registry knows (`bool`)."""
+        return all(kind is not None for kind, *_ in self.ways)
+
+    @property
     def shared(self) -> bool:
         """Whether two records may have one path (`bool`)."""
         import numpy as np
@@ -164,22 +169,21 @@ def _survey(context: CheckContext, name: str) -> Files:
     import sqlalchemy
 
     data, raw = tables(context), sqlalchemy.types.NullType()
-    columns = ("dataset_id", "path", *PARTS, "checksum", "file_size")
-    file = data.table(name, *columns, types={"dataset_id": raw})
+    columns = ("path", *PARTS, "checksum", "file_size")
+    file = data.table(name, "dataset_id", *columns, types={"dataset_id": raw})
     dataset = data.table("dataset", "id", "dataset_type_id", "run_id", types={"id": raw})
     # Of the same type on either side: an index serves the comparison.
     joined = file.outerjoin(dataset, dataset.c.id == file.c.dataset_id)
-    statement = sqlalchemy.select(dataset.c.dataset_type_id, dataset.c.run_id, *file.columns).select_from(joined)
+    wanted = (dataset.c.dataset_type_id, dataset.c.run_id, *(file.c[c] for c in columns))
+    statement = sqlalchemy.select(*wanted).select_from(joined)
     folders: dict[Any, str] = defaultdict(
         str, {c.id: f"{c.name.replace(' ', '_')}/" for c in data.collections.values()}
     )
     empty = np.empty(0, dtype=np.int64)
-    out = Files(Counter(), set(), {"dataset_id", "path", "checksum", "file_size"}, False, empty, empty, True)
+    out = Files(Counter(), set(), {"path", "checksum", "file_size"}, False, empty, empty, True)
     keys, sizes = [empty], [empty]
     for batch in data.batches(statement):
-        kinds, runs, ids, paths, components, formatters, storages, checksums, recorded = zip(*batch, strict=True)
-        if _digits(ids) is None:
-            out.clean.discard("dataset_id")
+        kinds, runs, paths, components, formatters, storages, checksums, recorded = zip(*batch, strict=True)
         out.ways.update(zip(kinds, runs, components, formatters, storages, strict=True))
         _paths(out, paths, runs, formatters, folders)
         if not _tidy({c for c in checksums if c is not None}):
@@ -192,6 +196,8 @@ def _survey(context: CheckContext, name: str) -> Files:
             recorded = tuple(-1 if n is None else n for n in recorded)
         sizes.append(np.maximum(np.array(recorded, dtype=np.int64), -1))
     out.clean |= {c for i, c in enumerate(PARTS, 2) if _tidy({way[i] for way in out.ways})}
+    if out.owned and datasets(context).typed:
+        out.clean.add("dataset_id")
     out.keys, out.sizes = np.concatenate(keys), np.concatenate(sizes)
     return out
 

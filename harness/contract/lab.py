@@ -7,12 +7,13 @@ import logging
 import random
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..verdicts import Finding
-from .base import EnoughError, NotApplicableError, blame, memory
+from .base import EnoughError, NotApplicableError, blame
+from .shelf import KNOWN, TEMPLATES, old_universe, templates_folder
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
@@ -24,9 +25,6 @@ SHOWN = 300
 
 MOST_FINDINGS = 20
 """Findings of one property that are kept; what more there would be says nothing new."""
-
-_TEMPLATES: dict[tuple[Any, ...], Path] = {}
-"""Repositories that were made in this process and are copied instead of made anew, by what they were made of."""
 
 
 class Lab:
@@ -143,6 +141,13 @@ class Lab:
     def few(self, count: int) -> int:
         """Return how many of so many random cases are tried: at least one."""
         return max(1, round(count * self._effort))
+
+    def some(self, cases: Iterable[Any]) -> list[Any]:
+        """Return the cases that are tried, in order: all, or some chosen at random if the effort is smaller."""
+        listed = list(cases)
+        if self._effort >= 1:
+            return listed
+        return [listed[n] for n in sorted(self.rng.sample(range(len(listed)), min(len(listed), self.few(len(listed)))))]
 
     def needs(self, present: object, what: str) -> None:
         """Stop here, as not applicable, if the installed release does not have something.
@@ -277,8 +282,8 @@ class Lab:
 
         target = self.root / name
         key = (world, universe, repr(config))
-        if key in _TEMPLATES and _TEMPLATES[key].exists():
-            shutil.copytree(_TEMPLATES[key], target)
+        if key in TEMPLATES and TEMPLATES[key].exists():
+            shutil.copytree(TEMPLATES[key], target)
             return self.open(target, writeable=True)
         merged = Config(CONFIG)
         merged.update(Config(dict(config or {})))
@@ -287,11 +292,41 @@ class Lab:
         butler = self.open(target, writeable=True)
         if world:
             insert_world(butler)
-        template = templates_folder() / f"{len(_TEMPLATES)}"
-        # SQLite needs no closing for a copy: nothing is being written
-        shutil.copytree(target, template)
-        _TEMPLATES[key] = template
+        self._keep(key, target)
         return butler
+
+    def prepared(self, name: str, make: Callable[[], tuple[Butler, Any]]) -> tuple[Butler, Any]:
+        """Make a repository with contents, once in a process, and copy it afterwards.
+
+        Parameters
+        ----------
+        name : `str`
+            Its folder, and the name of what is made.
+        make : `~collections.abc.Callable`
+            Makes the repository in that folder; returns a butler and what else is known of it, which is not changed
+            by anybody.
+
+        Returns
+        -------
+        butler : `lsst.daf.butler.Butler`
+            Writeable.
+        known : `object`
+            What ``make`` knows.
+        """
+        key = ("prepared", name)
+        if key in TEMPLATES and TEMPLATES[key].exists():
+            shutil.copytree(TEMPLATES[key], self.root / name)
+            return self.open(self.root / name, writeable=True), KNOWN[key]
+        butler, KNOWN[key] = make()
+        self._keep(key, self.root / name)
+        return butler, KNOWN[key]
+
+    def _keep(self, key: tuple[Any, ...], folder: Path) -> None:
+        """Keep a copy of a repository for others."""
+        template = templates_folder() / f"{len(TEMPLATES)}"
+        # SQLite needs no closing for a copy: nothing is being written
+        shutil.copytree(folder, template)
+        TEMPLATES[key] = template
 
     def open(self, root: Butler | Path | str, **kwargs: Any) -> Butler:
         """Open a repository by its folder, or once more by one of its butlers.
@@ -315,41 +350,6 @@ class Lab:
 def repository_root(butler: Butler) -> Path:
     """Return the folder of a repository that is a local one."""
     return Path(butler._config.configDir.ospath)
-
-
-def templates_folder() -> Path:
-    """Return the folder for repositories that are copied; removed when the process ends."""
-    import atexit
-    import tempfile
-
-    if "folder" not in _FOLDER:
-        _FOLDER["folder"] = Path(tempfile.mkdtemp(prefix="harness-contract-templates-", dir=memory()))
-        atexit.register(shutil.rmtree, _FOLDER["folder"], ignore_errors=True)
-    return _FOLDER["folder"]
-
-
-_FOLDER: dict[str, Path] = {}
-
-
-def old_universe(version: int) -> str:
-    """Return the path of the definition of an earlier dimension universe.
-
-    Raises
-    ------
-    NotApplicableError
-        If the installed release does not ship it.
-    """
-    from lsst.daf import butler as package
-
-    folder = Path(str(package.__file__)).parent / "configs"
-    path = folder / "old_dimensions" / f"daf_butler_universe{version}.yaml"
-    if path.exists():
-        return str(path)
-    from lsst.daf.butler import DimensionUniverse
-
-    if DimensionUniverse().version == version:
-        return str(folder / "dimensions.yaml")
-    raise NotApplicableError(f"this release has no dimension universe {version}")
 
 
 def short(value: object) -> str:

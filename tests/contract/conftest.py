@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -262,10 +262,33 @@ BROKEN: dict[str, str] = {
 
 
 @pytest.fixture(params=sorted(MUTANTS))
-def mutant(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Seed one defect; gives the id of the property that must find it."""
-    MUTANTS[request.param](monkeypatch)
+def mutant(request: pytest.FixtureRequest) -> tuple[str, Patch]:
+    """The id of a property, and the defect that it must find."""
+    return f"contract.{request.param}", MUTANTS[request.param]
+
+
+@pytest.fixture(params=sorted(BROKEN))
+def broken_property(request: pytest.FixtureRequest) -> str:
+    """The id of a property that does not hold."""
     return f"contract.{request.param}"
+
+
+@pytest.fixture
+def make_lab(tmp_path: Path) -> Iterator[Callable[[float], Any]]:
+    """Make what properties are given, with an effort."""
+    from harness.contract.lab import Lab
+
+    labs: list[Any] = []
+
+    def make(effort: float) -> Any:
+        folder = tmp_path / f"lab{len(labs)}"
+        folder.mkdir()
+        labs.append(Lab(folder, "seed", effort=effort))
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        lab.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,10 @@ __all__ = ["observed"]
 
 def observed(lab: Lab, name: str = "observed") -> Butler:
     """Make a repository with datasets of two instruments and two sky maps in one run, and with unused types."""
+    return lab.prepared(name, lambda: (_observe(lab, name), None))[0]
+
+
+def _observe(lab: Lab, name: str) -> Butler:
     from ..world import data_ids
 
     types = {

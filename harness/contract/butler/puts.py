@@ -60,7 +60,7 @@ def every_dimension_set(lab: Lab) -> None:
     larger = [("visit", "detector", "tract"), ("visit", "exposure", "detector"), ("tract", "patch", "visit", "band")]
     pairs = [g for g in dimension_sets(butler, 2) if storable(g)]
     groups = dimension_sets(butler, 1) + [butler.dimensions.conform(g) for g in ((), *larger)]
-    for group in dict.fromkeys(groups + lab.rng.sample(pairs, lab.few(MOST_PAIRS))):
+    for group in dict.fromkeys(lab.some(groups) + lab.rng.sample(pairs, lab.few(MOST_PAIRS))):
         with lab.step(f"put, find and get with dimensions {', '.join(group.names) or '(none)'}"):
             try:
                 _put_and_get(lab, butler, group)
@@ -125,7 +125,7 @@ def every_storage_class(lab: Lab) -> None:
         ("ContractInt", 2**60),
     ]
     butler = lab.repository(runs=["run"])
-    for number, (storage, value) in enumerate(values):
+    for number, (storage, value) in enumerate(lab.some(values)):
         with lab.step(f"put and get a {storage}"):
             lab.register_type(butler, f"t{number}", ["instrument"], storage)
             ref = butler.put(value, f"t{number}", instrument="CamA", run="run")
@@ -218,7 +218,7 @@ def data_id_spellings(lab: Lab) -> None:
         for exposure, detector in ((11, 1), (11, 3), (12, 1), (14, 2)):
             own = {"instrument": instrument, "detector": detector}
             refs[instrument, exposure, detector] = butler.put({}, "exp", {**own, "exposure": exposure}, run="run")
-    for (instrument, exposure, detector), ref in refs.items():
+    for (instrument, exposure, detector), ref in lab.some(refs.items()):
         base = {"instrument": instrument}
         full = next(iter(butler.registry.queryDimensionRecords("exposure", instrument=instrument, exposure=exposure)))
         name = f"R0_S{detector if instrument == 'CamA' else 4 - detector}"

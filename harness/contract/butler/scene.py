@@ -81,6 +81,11 @@ def make_scene(lab: Lab) -> Scene:
 
     Detectors 1 to 3 of one instrument have datasets; each collection has some of them, and different ones.
     """
+    butler, (members, ranges, chains) = lab.prepared("scene", lambda: _make(lab))
+    return Scene(butler, {k: dict(v) for k, v in members.items()}, dict(ranges), dict(chains))
+
+
+def _make(lab: Lab) -> tuple[Butler, tuple[Any, Any, Any]]:
     from lsst.daf.butler import CollectionType
 
     runs = ("run1", "run2", "old", "new")
@@ -120,4 +125,4 @@ def make_scene(lab: Lab) -> Scene:
     chains = {"chain1": ("run2", "tag1"), "chain2": ("cal1", "chain1", "empty", "cal2"), "empty": ()}
     for name, children in chains.items():
         registry.setCollectionChain(name, children)
-    return Scene(butler, members, ranges, chains)
+    return butler, (members, ranges, chains)

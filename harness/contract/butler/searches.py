@@ -28,7 +28,7 @@ def paths(lab: Lab, scene: Scene, most: int = PATHS) -> list[tuple[str, ...]]:
     found = [(n,) for n in names]
     some = [("run1", "cal1"), ("cal1", "run1"), ("tag1", "cal2"), ("cal2", "tag1"), ("cal2", "cal1", "run1")]
     longer = [*permutations(names, 2), *permutations(names, 3), *permutations(names, 4)]
-    return [*found, *some, *lab.rng.sample(longer, lab.few(most))]
+    return [*lab.some(found), *lab.some(some), *lab.rng.sample(longer, lab.few(most))]
 
 
 @contract("contract.search.first-wins", title="A search finds the dataset of the first collection that has one")

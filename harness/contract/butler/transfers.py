@@ -25,6 +25,10 @@ TYPES = {
 
 def full(lab: Lab, name: str = "source") -> Butler:
     """Make a repository with datasets of many dimensions, tags, calibrations with two ranges and chains."""
+    return lab.prepared(name, lambda: (_fill(lab, name), None))[0]
+
+
+def _fill(lab: Lab, name: str) -> Butler:
     from lsst.daf.butler import CollectionType
 
     from ..things import Pair
@@ -77,7 +81,7 @@ def export_import(lab: Lab) -> None:
 
     source = full(lab)
     wanted = contents(source)
-    for transfer in ("copy", "symlink"):
+    for transfer in lab.some(("copy", "symlink")):
         with lab.step(f"export and import by {transfer}"):
             path = _export(source, lab.root / f"export-{transfer}")
             target = lab.repository(f"target-{transfer}", world=False)
@@ -101,7 +105,7 @@ def records_come_along(lab: Lab) -> None:
 
     source = lab.repository("source")
     registry = source.registry
-    for element in ("visit", "exposure", "visit_detector_region", "patch", "physical_filter", "detector"):
+    for element in lab.some(("visit", "exposure", "visit_detector_region", "patch", "physical_filter", "detector")):
         folder = lab.root / f"export-{element}"
         folder.mkdir()
         path = folder / "export.yaml"

@@ -116,11 +116,19 @@ def values_round_trips(lab: Lab) -> None:
         ("an unbounded time span", Timespan(None, None)),
         ("an empty time span", Timespan.makeEmpty()),
         ("a universe", universe),
-        ("a storage class", refs[0].datasetType.storageClass),
     ]
+    storage_class = refs[0].datasetType.storageClass
+    if type(storage_class).__reduce__ is not object.__reduce__ or type(storage_class).__name__ == "StorageClass":
+        # releases that made a class for each storage class never meant them to be pickled
+        things.append(("a storage class", storage_class))
     for name, value in things:
         with lab.step(f"write and read {name}"):
-            for way, got in round_trips(value, universe).items():
+            try:
+                trips = round_trips(value, universe)
+            except pickle.PicklingError as error:
+                lab.expect(False, f"{name} cannot be pickled", seen=error)
+                continue
+            for way, got in trips.items():
                 lab.equal(got, value, f"{name} after {way}")
                 lab.equal(type(got), type(value), f"type of {name} after {way}")
                 if hasattr(value, "__hash__") and value.__hash__ is not None:

@@ -1,4 +1,4 @@
-"""Datasets in bulk, for `big_repository`: what there is of an exposure, and rows and links like the middleware's own."""
+"""Datasets in bulk, for `big_repository`: all that comes of an exposure, in rows and links like the first ones."""
 
 from __future__ import annotations
 

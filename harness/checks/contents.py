@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS"]
 
-SAMPLE = 120
+SAMPLE = 40
 """How many files one check opens at most in a repository that was just made of a dataset; in an audit, all."""
 
 SOME = 200

@@ -165,7 +165,7 @@ def formatter_and_suffix(context: CheckContext) -> Iterator[Finding]:
             continue
         path, formatter = here[table_name].columns["path"], here[table_name].columns["formatter"]
         found = files(context, table_name)
-        for name in sorted({way[3] for way in found.ways}):
+        for name in sorted({way[3] for way in found.ways}, key=str):
             try:
                 suffixes = _suffixes(doImportType(name))
             except (ImportError, TypeError):
@@ -233,14 +233,14 @@ def formatter_of_type(context: CheckContext) -> Iterator[Finding]:
             if group[0] is not None:
                 context.examined(number)
                 found[tuple(group)][formatter, storage] = number
-        for group, ways in found.items():
+        for owner, ways in found.items():
             common, most = max(ways.items(), key=lambda w: w[1])
             for way, number in ways.items():
                 if way != common and believed(most, number):
-                    equal = [c == value for c, value in zip(keys, (*group, *way), strict=True)]
+                    equal = [c == value for c, value in zip(keys, (*owner, *way), strict=True)]
                     ((path,),) = rows(context, first.where(*equal))
                     yield Finding(
-                        f"{number} of {most + number} {data.dataset_type_name(group[0])} are written in another way",
+                        f"{number} of {most + number} {data.dataset_type_name(owner[0])} are written in another way",
                         where=path,
                         seen=", ".join(way),
                         expected=", ".join(common),

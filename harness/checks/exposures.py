@@ -12,7 +12,7 @@ from ..verdicts import Check, Finding, check
 from .conventions import exceptions, template
 from .raws import raws
 from .records import known_instruments, look_datasets, look_record, records, spread
-from .reflected import rows, stored
+from .reflected import filled, rows, stored
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -256,9 +256,9 @@ def cells_filled(context: CheckContext) -> Iterator[Finding]:
     universe = context.butler.dimensions
     for element in sorted((e for e in universe.elements if e.has_own_table), key=lambda e: e.name):
         kinds: dict[tuple[Any, ...], list[DimensionRecord]] = defaultdict(list)
-        filled = _filled(context, element.name)
-        if filled is not None:
-            context.examined(filled)
+        known = filled(context, element.name)
+        if known is not None:
+            context.examined(known)
             continue
         for record in records(context, element.name):
             owner = tuple(record.dataId[d.name] for d in element.required if d.name in ("instrument", "skymap"))
@@ -278,18 +278,6 @@ def cells_filled(context: CheckContext) -> Iterator[Finding]:
                         expected=f"a {name}",
                         look=look_record(element.name, data_id),
                     )
-
-
-def _filled(context: CheckContext, element: str) -> int | None:
-    """Return how many records an element has if nothing is missing in any of them; `None` otherwise."""
-    import sqlalchemy
-
-    if element not in tables(context).names:
-        return 0
-    table = stored(context)[element]
-    count = sqlalchemy.func.count
-    ((total, *filled),) = rows(context, sqlalchemy.select(count(), *(count(c) for c in table.columns)))
-    return int(total) if all(n == total for n in filled) else None
 
 
 @check(

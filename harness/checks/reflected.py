@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .context import CheckContext
 
-__all__ = ["database", "declared", "reflected", "rows", "stored"]
+__all__ = ["database", "declared", "filled", "reflected", "rows", "stored"]
 
 
 def database(context: CheckContext) -> Any:
@@ -74,3 +74,15 @@ def rows(context: CheckContext, statement: Any, most: int | None = None) -> Iter
     with database(context).query(limited) as cursor:
         for batch in cursor.yield_per(10_000).partitions():
             yield from map(tuple, batch)
+
+
+def filled(context: CheckContext, element: str) -> int | None:
+    """Return how many records an element has if nothing is missing in any of them; `None` otherwise."""
+    import sqlalchemy
+
+    if element not in reflected(context):
+        return 0
+    table = stored(context)[element]
+    count = sqlalchemy.func.count
+    ((total, *full),) = rows(context, sqlalchemy.select(count(), *(count(c) for c in table.columns)))
+    return int(total) if all(n == total for n in full) else None

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from harness.contract import AREAS, all_properties, area_of
 from harness.contract.base import run_property
 
 PROPERTIES = {c.id: c for c in all_properties() if not AREAS[area_of(c)].startswith("pipes.")}
-EFFORT = 0.1
-"""Part of the cases that these tests try; `harness contract` tries all."""
 
 
-def outcome(name):
-    return run_property(PROPERTIES[name], effort=EFFORT, stop=True)
+def outcome(name, effort):
+    return run_property(PROPERTIES[name], effort=effort, stop=True)
 
 
 def test_every_property_has_a_defect(mutants, broken):
@@ -23,17 +19,17 @@ def test_every_property_has_a_defect(mutants, broken):
 
 def test_holds_until_a_defect_is_seeded(mutant, monkeypatch):
     """The same cases pass first: what is found is the defect."""
-    name, seed = mutant
-    sound = outcome(name)
+    name, seed, effort = mutant
+    sound = outcome(name, effort)
     assert sound.word == "pass", (sound.result.findings, sound.result.reason, sound.result.traceback)
     seed(monkeypatch)
-    result = outcome(name)
+    result = outcome(name, effort)
     assert result.word == "fail", (result.skipped, result.result.reason, result.result.traceback)
     assert result.result.findings
 
 
 def test_what_is_broken_upstream_is_found(broken_property):
-    result = outcome(broken_property)
+    result = outcome(broken_property, 0.1)
     assert result.word == "fail", (result.result.reason, result.result.traceback)
 
 

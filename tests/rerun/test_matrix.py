@@ -119,7 +119,10 @@ def test_the_quanta_are_enough_to_tell_who_is_hit_and_who_is_not(matrix: Matrix)
     ]
 
 
-@pytest.mark.parametrize("name", CHOSEN)
+QUICK = {"new-run", "extend", "skip-existing-in-no-outputs", "replace-purge", "partial-no-raise", "failed-rescued"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.thorough) for n in CHOSEN])
 def test_the_middleware_does_what_the_model_says(name: str, matrix: Matrix, engine: Remembering) -> None:
     outcome = matrix.run(BY_ID[name], engine, CELLS)
     assert messages(outcome) == []
@@ -134,13 +137,21 @@ def test_what_is_put_back_is_as_good_as_new(matrix: Matrix, engine: Remembering)
         assert messages(matrix.run(cell, engine)) == []
 
 
-@pytest.mark.parametrize("name", ["extend-clobber", "partial-upstream", "file-not-registered"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "extend-clobber",
+        pytest.param("partial-upstream", marks=pytest.mark.thorough),
+        pytest.param("file-not-registered", marks=pytest.mark.thorough),
+    ],
+)
 def test_so_it_does_without_a_registry(name: str, matrix: Matrix) -> None:
     outcome = matrix.run(BY_ID[name], QuantumBackedEngine(), CELLS)
     assert messages(outcome) == []
     assert outcome.verdict is Verdict.PASS
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("importable")
 def test_a_killed_process_is_rescued(matrix: Matrix) -> None:
     outcome = matrix.run(BY_ID["killed"], InProcessEngine())
@@ -158,7 +169,11 @@ def test_what_an_engine_cannot_do_is_said(matrix: Matrix) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "misbehave"), MISBEHAVIOURS, ids=[f"{n}-{f.__name__}" for n, _, f in MISBEHAVIOURS]
+    ("name", "number", "misbehave"),
+    [
+        pytest.param(n, i, f, id=f"{n}-{f.__name__}", marks=[] if n in QUICK else pytest.mark.thorough)
+        for n, i, f in MISBEHAVIOURS
+    ],
 )
 def test_misbehaviour_is_found(
     name: str, number: int, misbehave: Callable[[Path], None], matrix: Matrix, engine: Remembering

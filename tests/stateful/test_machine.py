@@ -24,6 +24,7 @@ def test_walks_agree_with_the_model(template) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_a_fault_shrinks_to_a_short_script(tmp_path, monkeypatch) -> None:
     """Tagging that does nothing: found by chance, and left with the two steps that it takes."""
     script = tmp_path / "steps.json"

@@ -60,9 +60,16 @@ LEFT_OUT = {
 """Records that no dataset needs, types without datasets, files of several datasets, memberships."""
 
 
+QUICK = {"export", "transfer-from", "export-calibs", "export-move", "transfer-datasets"}
+
+
 @pytest.mark.parametrize(
-    "name", sorted(KINDS_OF_TRANSFER.keys() - GRAPH - PART - {"transfer-from-hardlink"})
-)  # that one is used below
+    "name",
+    [
+        pytest.param(n, marks=[] if n in QUICK else pytest.mark.thorough)
+        for n in sorted(KINDS_OF_TRANSFER.keys() - GRAPH - PART - {"transfer-from-hardlink"})  # that one is used below
+    ],
+)
 def test_everything_survives(name: str, whole: Trip, tmp_path: Path) -> None:
     outcome = perform(KINDS_OF_TRANSFER[name], dataclasses.replace(whole, folder=tmp_path / "trip"), twice=False)
     assert found(outcome) == []
@@ -82,7 +89,12 @@ def test_a_part_comes_with_what_it_needs(name: str, part: Trip, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [("export-hardlink", 6), ("export-hardlink", 7), ("transfer-from-hardlink", 6)]
+    ("name", "version"),
+    [
+        ("transfer-from-hardlink", 6),
+        pytest.param("export-hardlink", 6, marks=pytest.mark.thorough),
+        pytest.param("export-hardlink", 7, marks=pytest.mark.thorough),
+    ],
 )
 def test_through_an_older_universe(name: str, version: int, whole: Trip, tmp_path: Path) -> None:
     trip = dataclasses.replace(whole, folder=tmp_path / "trip", universe=version)

@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 __all__ = ["members", "rows", "run"]
 
+UNKNOWN = ("No such option", "No such command", "is not one of")
+"""What click says to words that a release does not know (an option, a command, a value of a list)."""
+
+USAGE = 2
+"""Exit status of a command that does not understand its arguments."""
+
 
 def run(lab: Lab, *words: object, fails: bool = False) -> str:
     """Run a ``butler`` command in this process.
@@ -38,6 +44,9 @@ def run(lab: Lab, *words: object, fails: bool = False) -> str:
     if isinstance(result.exception, TypeError) and "Sentinel" in str(result.exception):
         # what click 8.3 gives for an option that is not given; releases that are older than it cannot know that
         raise NotApplicableError("this release has no support for the installed version of click")
+    unknown = [w for w in result.output.splitlines() if any(text in w for text in UNKNOWN)]
+    if result.exit_code == USAGE and unknown:
+        raise NotApplicableError(f"butler {text[0]} like this: {unknown[0].strip()}")
     failed = result.exit_code != 0
     why = repr(result.exception) if result.exception is not None else result.output[-200:]
     if fails:

@@ -105,7 +105,8 @@ def records_come_along(lab: Lab) -> None:
 
     source = lab.repository("source")
     registry = source.registry
-    for element in lab.some(("visit", "exposure", "visit_detector_region", "patch", "physical_filter", "detector")):
+    others = ("exposure", "visit_detector_region", "patch", "physical_filter", "detector")
+    for element in ("visit", *lab.some(others)):
         folder = lab.root / f"export-{element}"
         folder.mkdir()
         path = folder / "export.yaml"

@@ -14,6 +14,7 @@ EFFORT = 0.3
 """Part of the random cases that these tests try; `harness contract` tries all."""
 
 
+@pytest.mark.thorough
 def test_a_seeded_defect_is_found(defect):
     result = run_property(PROPERTIES[defect], effort=EFFORT, stop=True)
     assert result.word == "fail", (result.skipped, result.result.reason, result.result.traceback)
@@ -25,7 +26,13 @@ def test_every_property_has_a_defect(defects, known):
     assert not set(defects) & set(known)
 
 
-@pytest.mark.parametrize("name", sorted(PROPERTIES))
+QUICK = {"pipeline", "object", "graph", "bps"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if area_of(c) in QUICK else pytest.mark.thorough) for n, c in sorted(PROPERTIES.items())],
+)
 def test_the_installed_release(name, known):
     if name == "contract.bps.clusters-induce-edges" and find_spec("lsst.ctrl") and find_spec("lsst.ctrl.bps"):
         pytest.skip("ctrl_bps is installed: whether it is sound is another question")

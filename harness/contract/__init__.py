@@ -13,6 +13,7 @@ module                  what it has
                         `~harness.contract.base.run_property` runs one
 `lab`                   `~harness.contract.lab.Lab`, what a property is given: folders, repositories, a seeded random
                         generator, and the words in which it says what it expects
+`shelf`                 repositories that are made once in a process, and copied
 `world`                 the dimension records of a small world: two instruments that use the same numbers and names
 `things`                Python types that no release knows, with their storage classes
 `state`                 a repository as a value: every row of every table and every file, or all that is public
@@ -41,6 +42,8 @@ Writing a property
 - ``lab.refused`` is for what must fail, ``lab.unchanged`` for what must leave no trace.
 - ``lab.needs`` is for public interfaces that some releases do not have. The property then does not apply, unless it has
   looked at something before.
+- ``lab.some`` and ``lab.few`` take fewer cases where less effort is wanted, as in tests; ``lab.prepared`` makes a
+  repository with contents once for all properties that begin with it.
 - Nothing in a property names a ticket or a release, and the order of what a query may return in any order is not
   relied on.
 - Each property is named in ``tests/contract/`` with at least one mutant: a defect patched into the middleware of the

@@ -203,7 +203,7 @@ def one_writer_wins(lab: Lab) -> None:
 )
 def one_mover_wins(lab: Lab) -> None:
     """A file that is moved has no other copy: if two win, the content of one of them is gone for good."""
-    _race(lab, "move", 12)
+    _race(lab, "move", 48)
 
 
 @contract(

@@ -12,6 +12,7 @@ from ..verdicts import Check, Finding, check
 from .conventions import exceptions
 from .records import by_key, exposures_of_visits, look_record, records, spread
 from .regions import decode, polygons, stored_regions
+from .visits import systems_in_use
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -204,7 +205,9 @@ def systems(context: CheckContext) -> Iterator[Finding]:
     for owner in records(context, "instrument"):
         if owner.name in used and owner.visit_system is not None:
             context.examined()
-            if (owner.name, owner.visit_system) not in here:
+            # A kit may group in another way than the record says.
+            wanted = owner.visit_system in systems_in_use(context)[owner.name]
+            if wanted and (owner.name, owner.visit_system) not in here:
                 yield Finding(
                     f"{owner.name} names a visit system that does not exist",
                     data_id={"instrument": owner.name},

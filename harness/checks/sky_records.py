@@ -12,8 +12,8 @@ from ..verdicts import Check, Finding, check
 from .conventions import exceptions
 from .records import by_key, exposures_of_visits, look_record, records, spread
 from .regions import decode, polygons, stored_regions
-from .visits import systems_in_use
 from .tables import tables
+from .visits import systems_in_use
 
 if TYPE_CHECKING:
     from .context import CheckContext

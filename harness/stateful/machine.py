@@ -15,6 +15,7 @@ from . import steps
 from .compare import Mismatch
 from .model import DAYS
 from .script import Script
+from .step import Step
 from .template import DETECTORS, EXPOSURES
 from .world import DIMENSIONS, World
 
@@ -59,12 +60,12 @@ def machine(
         def __init__(self) -> None:
             super().__init__()
             self.world = World(template, strict=strict)
-            self.steps: list[steps.Step] = []
+            self.steps: list[Step] = []
 
         def teardown(self) -> None:
             self.world.close()
 
-        def go(self, step: steps.Step) -> None:
+        def go(self, step: Step) -> None:
             try:
                 if self.world.step(step):
                     self.steps.append(step)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import HarnessError
 from .compare import Mismatch
-from .steps import Step, step_from
+from .step import Step
+from .steps import step_from
 
 if TYPE_CHECKING:
     from .world import World

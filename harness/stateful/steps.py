@@ -3,76 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .model import DAYS, Held, Key, Model, Validity
+from .step import Inapplicable, Refused, Step
 
 if TYPE_CHECKING:
     from .world import World
 
-__all__ = ["STEPS", "Inapplicable", "Refused", "Step", "step_from"]
+__all__ = ["STEPS", "step_from"]
 
 CONFLICT = ("ConflictingDefinitionError",)
 CHAINED = ("CollectionError", "IntegrityError", "OrphanedRecordError")
 """What releases raise when something is removed that a chain has as a child."""
 
 REFUSED_TOO_LATE = "a run that is not removed, as it is in a chain, has lost its datasets"
-
-
-class Inapplicable(Exception):  # noqa: N818 - no error: the step makes no sense in this state and is passed over
-    """The step makes no sense in this state, and neither the model nor the middleware says what it would do."""
-
-
-class Refused(Exception):  # noqa: N818 - no error of ours: what the middleware must do
-    """The middleware must refuse the step with one of some errors, and nothing may change.
-
-    Parameters
-    ----------
-    *names : `str`
-        Names of the errors.
-    known : `str`, optional
-        What releases are known to change all the same; a strict comparison does not allow it.
-    effect : `~collections.abc.Callable`, optional
-        Does that to a model.
-    """
-
-    def __init__(self, *names: str, known: str = "", effect: Callable[[Model], None] | None = None) -> None:
-        super().__init__(", ".join(names))
-        self.names = names
-        self.known = known
-        self.effect = effect
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One step; its fields are its arguments."""
-
-    name: ClassVar[str] = ""
-
-    def plan(self, model: Model) -> None:
-        """Do it to the model.
-
-        Raises
-        ------
-        Inapplicable
-            If it makes no sense; the model is unchanged.
-        Refused
-            If it must fail; the model is unchanged.
-        """
-        raise NotImplementedError
-
-    def do(self, world: World) -> None:
-        """Do it to the repository."""
-        raise NotImplementedError
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the step as JSON-serializable values; `step_from` is the inverse."""
-        return {"step": self.name, **dataclasses.asdict(self)}
-
-    def __str__(self) -> str:
-        """Write it as a call."""
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in dataclasses.asdict(self).items())})"
 
 
 def _is_run(model: Model, name: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .compare import Mismatch, compare_contents, compare_searches, compare_states
 from .model import DAYS, Key, Model
-from .steps import Inapplicable, Refused, Step
+from .step import Inapplicable, Refused, Step
 
 if TYPE_CHECKING:
     from uuid import UUID

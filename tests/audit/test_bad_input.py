@@ -134,8 +134,12 @@ def unprivileged(folder: Path):
     if os.geteuid():
         yield
         return
+    import lsst.daf.butler
+
     os.seteuid(65534)
     try:
+        if not os.access(Path(lsst.daf.butler.__file__).parent / "configs", os.R_OK, effective_ids=True):
+            pytest.skip("this environment can be read by its owner only")
         yield
     finally:
         os.seteuid(0)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from judging import fails_alone
-from negatives import Negative, negatives_of
+from negatives import Negative, cases
 from toy import Toy
 
 
-@pytest.mark.parametrize("negative", negatives_of("geometry"), ids=lambda n: n.name)
+@pytest.mark.parametrize("negative", cases("geometry"))
 def test_fails_the_test_that_names_it(negative: Negative, toy: Toy, tmp_path: Path) -> None:
     fails_alone(negative, toy, tmp_path)

@@ -12,13 +12,15 @@ from lsst.daf.butler.registry.sql_registry import SqlRegistry
 
 from harness.stateful import steps as s
 from harness.stateful.compare import Mismatch
+from harness.stateful.model import Key
+from harness.stateful.step import Step
 from harness.stateful.world import World
 
 IMAGE = ("image", (1, 1))
 BOTH = (s.Put(*IMAGE, "run/a", 5), s.Put("cal", (1,), "run/a", 7))
 
 
-def walk(template, steps: Sequence[s.Step], **kwargs: Any) -> World:
+def walk(template, steps: Sequence[Step], **kwargs: Any) -> World:
     world = World(template, **kwargs)
     try:
         for step in steps:
@@ -53,8 +55,8 @@ def test_every_step_is_done_as_the_model_says(template) -> None:
     world = walk(template, steps)
     assert world.done == len(steps)
     assert {k for k in world.model.datasets if k.type == "made"} == {
-        s.Key("made", (1, 1), "run/c"),
-        s.Key("made", (2, 1), "run/c"),
+        Key("made", (1, 1), "run/c"),
+        Key("made", (2, 1), "run/c"),
     }
 
 
@@ -107,7 +109,7 @@ def backwards(right: Callable[..., Any]) -> Callable[..., Any]:
 
 CALIBS = s.Certify("calib/a", (1,), "run/a", 0, 4)
 TAGGED = s.Tag("tag/a", *IMAGE, "run/a")
-MUTANTS: dict[str, tuple[type, str, Wrong, tuple[s.Step, ...]]] = {
+MUTANTS: dict[str, tuple[type, str, Wrong, tuple[Step, ...]]] = {
     "put writes something else": (DirectButler, "put", other_content, BOTH),
     "a copy takes the original away": (DirectButler, "ingest", moving, (s.Put(*IMAGE, "run/a", 5, "copy"),)),
     "tagging does nothing": (SqlRegistry, "associate", nothing, (*BOTH, TAGGED)),

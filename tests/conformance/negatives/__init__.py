@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from toy import Toy
@@ -57,6 +59,17 @@ def negatives_of(module: str) -> list[Negative]:
     """Return the negatives of a module."""
     name = importlib.import_module(f"{__name__}.{module}").__name__
     return [n for n in _found if n.make.__module__ == name]
+
+
+def cases(module: str) -> list[Any]:
+    """Return the negatives of a module as parameters; of those that fail one test the first is for every day."""
+    seen: set[str] = set()
+    out = []
+    for negative in negatives_of(module):
+        marks = [pytest.mark.thorough] if negative.fails in seen else []
+        out.append(pytest.param(negative, id=negative.name, marks=marks))
+        seen.add(negative.fails)
+    return out
 
 
 def all_negatives() -> list[Negative]:

@@ -171,7 +171,7 @@ def test_what_an_engine_cannot_do_is_said(matrix: Matrix) -> None:
 @pytest.mark.parametrize(
     ("name", "number", "misbehave"),
     [
-        pytest.param(n, i, f, id=f"{n}-{f.__name__}", marks=[] if n in QUICK else pytest.mark.thorough)
+        pytest.param(n, i, f, id=f"{n}-{f.__name__}", marks=[] if n in {"extend", "new-run"} else pytest.mark.thorough)
         for n, i, f in MISBEHAVIOURS
     ],
 )

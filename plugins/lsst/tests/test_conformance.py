@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.conformance import InstrumentConformance
 
 
@@ -13,6 +15,7 @@ class TestLsstComCam(InstrumentConformance):
     instrument = "LSSTComCam"
 
 
+@pytest.mark.thorough  # the camera is that of LSSTComCam
 class TestLsstComCamSim(InstrumentConformance):
     instrument = "LSSTComCamSim"
 

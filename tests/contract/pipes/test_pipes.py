@@ -26,7 +26,7 @@ def test_every_property_has_a_defect(defects, known):
     assert not set(defects) & set(known)
 
 
-QUICK = {"pipeline", "object", "graph", "bps"}
+QUICK = {"pipeline", "object", "bps"}
 
 
 @pytest.mark.parametrize(

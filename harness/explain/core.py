@@ -34,10 +34,6 @@ class Constraint:
     kind: str
     name: str
 
-    def __str__(self) -> str:
-        """Say it in a few words."""
-        return {TERM: "{}", DATASETS: "a {} in the input collections", RECORDS: "a {}"}[self.kind].format(self.name)
-
 
 class Space:
     """The data IDs of one independent part of a pipeline, under any choice of constraints.

@@ -1,7 +1,8 @@
-"""What holds for all tests, those of plugins too: how hypothesis tries examples."""
+"""What holds for all tests, those of plugins too: how hypothesis tries examples, and how often garbage is collected."""
 
 from __future__ import annotations
 
+import gc
 import os
 
 from hypothesis import HealthCheck, settings
@@ -11,3 +12,6 @@ settings.register_profile("harness", deadline=None, suppress_health_check=[Healt
 # The same examples each time where nobody would look at a failure that does not come back.
 settings.register_profile("ci", settings.get_profile("harness"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "harness")
+
+# As the command line does (harness/cli/main.py).
+gc.set_threshold(100_000, 20, 20)

@@ -105,6 +105,9 @@ class Stage:
         Packages and modules whose source it depends on; part of its fingerprint.
     capabilities : `frozenset` [`str`]
         Capabilities of the instrument without which it is left out.
+    proves : `frozenset` [`str`]
+        Families of the checks that need not open files again after this stage, since its own checks compare each
+        file with that of the stage which it extends.
     """
 
     name: str
@@ -114,3 +117,4 @@ class Stage:
     needs: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
+    proves: frozenset[str] = frozenset()

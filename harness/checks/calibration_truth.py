@@ -37,6 +37,7 @@ RESPONSE_FLOOR = 0.002
     title="Biases are the simulated structure, amplifier by amplifier, within their stated noise",
     after="calibrate",
     needs=CHAIN,
+    deep=True,
 )
 def bias_truth(context: CheckContext) -> Iterator[Finding]:
     """A bias that is off is subtracted from everything.
@@ -56,6 +57,7 @@ def bias_truth(context: CheckContext) -> Iterator[Finding]:
     title="Darks are the simulated current, amplifier by amplifier, within their stated noise",
     after="calibrate",
     needs=CHAIN,
+    deep=True,
 )
 def dark_truth(context: CheckContext) -> Iterator[Finding]:
     """A dark that is wrong by a factor leaves warm pixels in long exposures, which look like sources.
@@ -80,6 +82,7 @@ def dark_truth(context: CheckContext) -> Iterator[Finding]:
     title="Flats are the simulated response, amplifier by amplifier, within their stated noise",
     after="calibrate",
     needs=CHAIN,
+    deep=True,
 )
 def flat_truth(context: CheckContext) -> Iterator[Finding]:
     """The flat multiplies every flux: what is wrong with it cannot be seen in the image that it made flat."""

@@ -34,6 +34,7 @@ PIXEL_FLOOR = 0.02
     title="Stars of every detector lie where they were simulated",
     after="process",
     needs=COADDS,
+    deep=True,
 )
 def visit_astrometry(context: CheckContext) -> Iterator[Finding]:
     """A wrong sky projection spoils warps, coadds and every match that follows.
@@ -74,6 +75,7 @@ def visit_astrometry(context: CheckContext) -> Iterator[Finding]:
     title="Fluxes of the stars of every detector are those that were simulated, with honest errors",
     after="process",
     needs=COADDS,
+    deep=True,
 )
 def visit_photometry(context: CheckContext) -> Iterator[Finding]:
     """A biased zero point biases every flux; errors that are too small make noise look like variability.
@@ -99,6 +101,7 @@ def visit_photometry(context: CheckContext) -> Iterator[Finding]:
     title="The PSF of every detector is as wide as the simulated seeing",
     after="process",
     needs=COADDS,
+    deep=True,
 )
 def psf_size(context: CheckContext) -> Iterator[Finding]:
     """The PSF enters every flux and every weight.

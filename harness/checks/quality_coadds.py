@@ -25,6 +25,7 @@ COADDS = {Capability.COADDS}
     title="Fluxes of stars on coadds are those that were simulated, with honest errors",
     after="process",
     needs=COADDS,
+    deep=True,
 )
 def object_photometry(context: CheckContext) -> Iterator[Finding]:
     """The object table is what people use; a coadd's fluxes are wrong if weights, warps or zero points are.
@@ -52,6 +53,7 @@ def object_photometry(context: CheckContext) -> Iterator[Finding]:
     title="Stars well above the noise of the coadds are in the object table",
     after="process",
     needs=COADDS,
+    deep=True,
 )
 def completeness(context: CheckContext) -> Iterator[Finding]:
     """Lost objects are the failure that nobody notices: the table looks fine.
@@ -97,6 +99,7 @@ def completeness(context: CheckContext) -> Iterator[Finding]:
     title="The noise of a coadd falls with the square root of the number of visits",
     after="process",
     needs=COADDS,
+    deep=True,
 )
 def coadd_noise(context: CheckContext) -> Iterator[Finding]:
     """A coadd that is noisier has lost visits or weighted them wrongly; one that is too smooth shares noise.

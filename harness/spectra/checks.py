@@ -119,6 +119,7 @@ def _columns(table: Table, *names: str) -> tuple[Floats, ...]:
     after="process",
     needs=NEEDS,
     remedy="look at the dispersion and the distance of the disperser in the instrument's kit, and run again",
+    deep=True,
 )
 def wavelengths(context: CheckContext) -> Iterator[Finding]:
     """Whoever measures an atmosphere or a star uses the wavelengths, not the pixels.
@@ -152,6 +153,7 @@ def wavelengths(context: CheckContext) -> Iterator[Finding]:
     after="process",
     needs=NEEDS,
     remedy="look at the spectrum: wrong wavelengths or too much noise hide lines",
+    deep=True,
 )
 def lines(context: CheckContext) -> Iterator[Finding]:
     """Lines are what the wavelengths rest on, and emission lines that no list has show whether they are right.
@@ -225,6 +227,7 @@ def _strong(known: _Known) -> Iterator[tuple[Any, float]]:
     after="process",
     needs=NEEDS,
     remedy="look at aperture and background of the extraction, and run again",
+    deep=True,
 )
 def flux(context: CheckContext) -> Iterator[Finding]:
     """A wrong profile, background or flat field changes the continuum, and with it every transmission.

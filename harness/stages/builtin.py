@@ -30,6 +30,11 @@ REFCATS = frozenset({Capability.REFCATS})
 COADDS = frozenset({Capability.COADDS})
 PIPELINES = frozenset({Capability.PIPELINES})
 
+# What is in files. That the repository still finds and reads them, the family ``datastore``, no comparison proves; and a
+# rerun makes metadata and logs anew, which the family ``provenance`` is about.
+REMADE = frozenset({"geometry", "identifiers", "quality", "time", "visits"})
+MOVED = REMADE | {"calibrations", "provenance"}
+
 STAGES = (
     Stage(
         "simulate",
@@ -115,6 +120,7 @@ STAGES = (
         extends="process",
         code=("harness.rerun", "harness.transfer", "harness.engines", "harness.drp", "harness.wavefront"),
         capabilities=PIPELINES,
+        proves=REMADE,
     ),
     Stage(
         "roundtrip",
@@ -122,6 +128,7 @@ STAGES = (
         _lazy("harness.transfer.roundtrip"),
         extends="process",
         code=("harness.transfer",),
+        proves=MOVED,
     ),
     Stage(
         "together",
@@ -130,5 +137,6 @@ STAGES = (
         extends="process",
         code=("harness.transfer",),
         capabilities=frozenset({SHARED}),
+        proves=MOVED,
     ),
 )

@@ -254,14 +254,16 @@ class Runner:
     def applicable(self, stage: Stage) -> Iterable[Check]:
         """Return the checks to run after a stage.
 
-        Those that begin to hold there; and after a stage from which nothing goes on, all that hold by then.
+        Those that begin to hold there; and after a stage from which nothing goes on, all that hold by then, but not
+        those that would open files which the stage itself has proven to be as they were.
         """
         before = self.graph.ancestors(stage.name) | {stage.name}
         tip = not any(s.extends == stage.name for s in self.graph.stages.values())
         for item in self.plugins.checks().values():
             if not item.needs <= self.capabilities:
                 continue
-            if item.after == stage.name or (tip and item.after in before):
+            proven = item.deep and item.family in stage.proves
+            if item.after == stage.name or (tip and item.after in before and not proven):
                 yield item
 
     @contextmanager

@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..checks.tables import NO_COMPONENT, Tables
 from .state import KINDS, Key, RepositoryState, Value
 
 if TYPE_CHECKING:
-    from lsst.daf.butler import Butler, DatasetRef, DimensionElement
+    from lsst.daf.butler import Butler, DimensionElement
     from lsst.resources import ResourcePath
+
+    from ..checks.rows import DatasetTypeRow
 
 __all__ = ["MISSING", "capture", "file_digest"]
 
@@ -59,7 +62,6 @@ def capture(
             if element.has_own_table and since is None:
                 _records(butler, element, tables["record"], elements, dimensions)
         by_type = _collections(butler, tables["collection"], tables["chain"])
-        refs: list[DatasetRef] = []
         for dataset_type in butler.registry.queryDatasetTypes():
             name = dataset_type.name
             tables["dataset-type"][name,] = (
@@ -68,10 +70,12 @@ def capture(
                 dataset_type.isCalibration(),
             )
             dimensions[name] = tuple(dataset_type.dimensions.required)
-            if (since is None or name in since[1]) and (collections := by_type.get(name)):
-                refs += _datasets(butler, name, collections, tables)
-        if refs:  # a repository that has never been written to has no table of artifacts yet
-            _artifacts(butler, refs, tables["artifact"], hashes)
+            if since is not None and name not in since[1]:
+                by_type.pop(name, None)
+    data = Tables(butler)
+    _members(data, by_type, tables)
+    _certifications(data, by_type, tables["certification"])
+    _artifacts(data, tables["dataset"], tables["artifact"], hashes)
     if since is not None:
         _keep(*since, tables)
         elements, dimensions = dict(since[0].elements), {**since[0].dimensions, **dimensions}
@@ -127,7 +131,7 @@ def _plain(value: Any) -> Any:
             return value
 
 
-def _collections(butler: Butler, table: Table, chains: Table) -> Mapping[str, list[str]]:
+def _collections(butler: Butler, table: Table, chains: Table) -> dict[str, list[str]]:
     """Read all collections; return those that may hold datasets of each type."""
     by_type: dict[str, list[str]] = {}
     for info in butler.collections.query_info("*", include_doc=True, include_summary=True):
@@ -140,44 +144,68 @@ def _collections(butler: Butler, table: Table, chains: Table) -> Mapping[str, li
     return by_type
 
 
-def _datasets(
-    butler: Butler, name: str, collections: Iterable[str], tables: Mapping[str, Table]
-) -> Iterable[DatasetRef]:
-    """Read all datasets of a type, with the collections that they are members of."""
-    refs: dict[str, DatasetRef] = {}
-    ranges: dict[Key, list[tuple[int, int]]] = {}
-    for association in butler.registry.queryDatasetAssociations(name, collections):
-        ref, collection = association.ref, association.collection
-        key, values = (collection, str(ref.id)), ref.dataId.required_values
-        match tables["collection"][collection,][0]:
-            case "RUN":
-                refs[str(ref.id)] = ref
-                tables["dataset"][str(ref.id),] = (name, values, collection)
-            case "TAGGED":
-                tables["tag"][key] = (name, values)
-            case _:
-                assert association.timespan is not None
-                ranges.setdefault(key, []).append(association.timespan.nsec)
-                tables["certification"][key] = (name, values, tuple(sorted(ranges[key])))
-    return refs.values()
+def _members(data: Tables, by_type: Mapping[str, Collection[str]], tables: Mapping[str, Table]) -> None:
+    """Read the members of RUN and TAGGED collections, those of all dataset types of the same dimensions at once."""
+    import sqlalchemy
+
+    known = data.collections  # before anything is asked: a butler that may write has no second query beside the first
+    for name, kinds in data.tags_tables.items():
+        wanted = _wanted(kinds, by_type)
+        if not wanted:
+            continue
+        clause = data.table(name, "dataset_id", "dataset_type_id", "collection_id", *kinds[0].dimensions)
+        statement = sqlalchemy.select(*clause.columns).where(clause.c.dataset_type_id.in_(list(wanted)))
+        for identifier, number, collection_id, *values in data.stream(statement):
+            kind, collections = wanted[number]
+            collection = known[collection_id]
+            if collection.name not in collections:
+                continue
+            if collection.type == "RUN":
+                tables["dataset"][str(identifier),] = (kind, tuple(values), collection.name)
+            else:
+                tables["tag"][collection.name, str(identifier)] = (kind, tuple(values))
 
 
-def _artifacts(butler: Butler, refs: Iterable[DatasetRef], table: Table, hashes: bool) -> None:
-    """Read the datastore's records of all datasets at once, and the files that they name."""
+def _certifications(data: Tables, by_type: Mapping[str, Collection[str]], table: Table) -> None:
+    """Read the members of CALIBRATION collections, with all their validity ranges."""
+    wanted = _wanted(data.dataset_types.values(), by_type)
+    known = data.collections
+    found: dict[Key, list[tuple[int, int]]] = {}
+    values: dict[Key, tuple[str, Key]] = {}
+    for row in data.validities:
+        if row.type_id in wanted and (collection := known[row.collection_id].name) in wanted[row.type_id][1]:
+            key = (collection, str(row.dataset_id))
+            found.setdefault(key, []).append((row.begin, row.end))
+            values[key] = (wanted[row.type_id][0], row.values)
+    table.update({key: (*values[key], tuple(sorted(ranges))) for key, ranges in found.items()})
+
+
+def _wanted(
+    kinds: Iterable[DatasetTypeRow], by_type: Mapping[str, Collection[str]]
+) -> dict[int, tuple[str, Collection[str]]]:
+    """Return name and collections of the dataset types that are to be read, by their number."""
+    return {kind.id: (kind.name, by_type[kind.name]) for kind in kinds if kind.name in by_type}
+
+
+def _artifacts(data: Tables, datasets: Collection[Key], table: Table, hashes: bool) -> None:
+    """Read the datastore's records of datasets, and the files that they name."""
     from lsst.resources import ResourcePath
 
-    datastore = butler._datastore  # the public methods ask for one dataset at a time: a query for each
-    roots = datastore.roots
     digests: dict[str, tuple[int, str]] = {}
-    for store, data in datastore.export_records(refs).items():
-        for id_, by_table in data.records.items():
-            for info in (i for infos in by_table.values() for i in infos):
-                known = digests.get(info.path) or ((info.file_size, "") if not hashes else None)
-                if known is None:
-                    path, root = ResourcePath(info.path, forceAbsolute=False), roots[store]
-                    known = file_digest(path if path.isabs() or root is None else root.join(path))
-                    digests[info.path] = known
-                table[str(id_), info.component or ""] = (info.formatter, info.storage_class_name, *known)
+    columns = ("dataset_id", "component", "path", "formatter", "storage_class", "file_size")
+    for records, root in data.datastores.values():
+        if records not in data.names:
+            continue  # a repository that has never been written to has no table of them yet
+        for identifier, component, where, formatter, storage_class, size in data.select(records, *columns):
+            if (str(identifier),) not in datasets:
+                continue
+            known = digests.get(where) or ((size, "") if not hashes else None)
+            if known is None:
+                path = ResourcePath(where, forceAbsolute=False)
+                known = file_digest(path if path.isabs() or root is None else root.join(path))
+                digests[where] = known
+            part = "" if component == NO_COMPONENT else component
+            table[str(identifier), part] = (formatter, storage_class, *known)
 
 
 _DIGESTS: dict[tuple[int, int, int, int], str] = {}

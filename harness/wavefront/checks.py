@@ -255,6 +255,7 @@ def zernikes_of_extra(context: CheckContext) -> Iterator[Finding]:
     after="process",
     needs=NEEDS | {Capability.PIPELINES},
     remedy="look at the donuts of the pair; rerun with other settings of the fit",
+    deep=True,
 )
 def zernikes(context: CheckContext) -> Iterator[Finding]:
     """The wavefront moves the mirrors: a coefficient with the wrong sign makes the images worse, not better.

@@ -26,6 +26,7 @@ class Small:
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.failure: BaseException | None = None
+        self.proves: frozenset[str] = frozenset()
 
     def create(self, context) -> dict:
         self.ran.append("create")
@@ -53,7 +54,7 @@ class Small:
         return [
             Stage("create", "", self.create),
             Stage("grow", "", self.grow, extends="create"),
-            Stage("after", "", self.after, extends="grow"),
+            Stage("after", "", self.after, extends="grow", proves=self.proves),
             Stage("side", "", self.side, needs=("create",)),
         ]
 
@@ -71,6 +72,8 @@ class Small:
         return [
             Check("collections.grown", "", "", "collections", "grow", grown),
             Check("collections.always", "", "", "collections", "create", always),
+            Check("quality.content", "", "", "quality", "grow", always, deep=True),
+            Check("datastore.content", "", "", "datastore", "grow", always, deep=True),
             Check("collections.other", "", "", "collections", "create", always, needs=frozenset({"visits"})),
         ]
 
@@ -120,10 +123,27 @@ def test_stages_checks_and_facts(make, record, small) -> None:
     assert {(r.stage, r.check.id) for r in run.results} == {
         ("create", "collections.always"),
         ("grow", "collections.grown"),
+        ("grow", "quality.content"),
+        ("grow", "datastore.content"),
         ("after", "collections.grown"),
         ("after", "collections.always"),
+        ("after", "quality.content"),
+        ("after", "datastore.content"),
     }
     assert run.verdict is Verdict.PASS
+
+
+def test_files_are_not_opened_again_where_a_stage_has_proven_them(make, record, small) -> None:
+    small.proves = frozenset({"collections", "quality"})
+    run = record()
+    make().execute(run)
+    assert {r.check.id for r in run.results if r.stage == "grow"} >= {"quality.content", "datastore.content"}
+    # nothing that reads tables only is left out, nor what is of another family
+    assert {r.check.id for r in run.results if r.stage == "after"} == {
+        "collections.grown",
+        "collections.always",
+        "datastore.content",
+    }
 
 
 def test_the_second_run_starts_from_snapshots(make, record, small) -> None:
@@ -134,7 +154,7 @@ def test_the_second_run_starts_from_snapshots(make, record, small) -> None:
     assert len(first) == 4
     assert small.ran == []
     assert all(o.restored for o in run.outcomes)
-    assert len(run.results) == 4, "checks are run on what is restored, too"
+    assert len(run.results) == 8, "checks are run on what is restored, too"
     make(fresh=True).execute(record())
     assert small.ran == first
 

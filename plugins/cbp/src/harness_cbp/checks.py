@@ -180,6 +180,7 @@ def cbp_together(context: CheckContext) -> Iterator[Finding]:
     after="process",
     needs={Capability.PIPELINES, PROJECTOR},
     remedy="look at the electrometer's file of the exposure, and run again",
+    deep=True,
 )
 def cbp_charge(context: CheckContext) -> Iterator[Finding]:
     """Every throughput is divided by a charge; the dark current of the photodiode must have been taken off.
@@ -211,6 +212,7 @@ def cbp_charge(context: CheckContext) -> Iterator[Finding]:
     after="process",
     needs={Capability.PIPELINES, PROJECTOR},
     remedy="look at the charges and the spots of the wavelength, and run again",
+    deep=True,
 )
 def cbp_throughput(context: CheckContext) -> Iterator[Finding]:
     """The curve is what the projector is for: it goes into the colours of everything that the telescope measures.

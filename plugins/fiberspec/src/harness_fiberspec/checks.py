@@ -137,6 +137,7 @@ def fiber_moment(context: CheckContext) -> Iterator[Finding]:
     after="process",
     needs={Capability.PIPELINES, FIBER},
     remedy="look at the spectrum and its lamp, and run again",
+    deep=True,
 )
 def fiber_lines(context: CheckContext) -> Iterator[Finding]:
     """The spectrographs say which wavelength a calibration source has; an error there goes into every throughput.

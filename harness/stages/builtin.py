@@ -30,7 +30,7 @@ REFCATS = frozenset({Capability.REFCATS})
 COADDS = frozenset({Capability.COADDS})
 PIPELINES = frozenset({Capability.PIPELINES})
 
-# What is in files. That the repository still finds and reads them (the family ``datastore``) no comparison proves; and a
+# What is in files. That they are still found and read (the family ``datastore``) no comparison proves; and a
 # rerun makes metadata and logs anew, which the family ``provenance`` is about.
 REMADE = frozenset({"geometry", "identifiers", "quality", "time", "visits"})
 MOVED = REMADE | {"calibrations", "provenance"}

@@ -7,6 +7,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from harness.repository import RARE
+
 # Two workers share two cores with the middleware: how long an example takes says nothing about the code.
 settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples each time where nobody would look at a failure that does not come back.
@@ -14,4 +16,4 @@ settings.register_profile("ci", settings.get_profile("harness"), derandomize=Tru
 settings.load_profile("ci" if os.environ.get("CI") else "harness")
 
 # As the command line does (harness/cli/main.py).
-gc.set_threshold(100_000, 20, 20)
+gc.set_threshold(*RARE)

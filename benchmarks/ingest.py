@@ -1,16 +1,18 @@
-"""Ingest: raws per second against one ObservationInfo per file over the same files, linearity, memory.
+"""Ingest and its translation alone against one ObservationInfo per file over the same files; linearity, memory.
 
 Usage: ``python benchmarks/ingest.py [--sizes 3000,12000] [--full] [--instrument HSC] [--transfer hardlink]``.
 
 Raws have the instrument's own headers, binned 16 × 16; those of one HDU have no pixels on the disk. Each size (whole
 exposures) is ingested by a process of its own, into a new repository, so that peaks of memory can be compared. The
 reference reads each header with astropy and makes one ``ObservationInfo`` of it, in the same run; for some exposures
-the records must be equal to what it gives. Exit status 1 if the ratio is below the goal.
+the records must be equal to what it gives. Translation is the part of the ingest that ends with the records of each
+exposure, proven for each file; nothing is written. Exit status 1 if a ratio, of CPU time, is below its goal.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import shutil
@@ -23,7 +25,9 @@ from typing import Any
 
 from ingest_raws import Source, find_source, write_raws
 
-GOAL = 5.0
+GOALS = {"HSC": 5.0}
+"""Ratios that are demanded of whole ingests: of cameras with many detectors."""
+TRANSLATION_GOAL = 3.0
 COMPARED = 50
 
 
@@ -51,7 +55,38 @@ def child(args: argparse.Namespace) -> None:
         if report.quarantined or report.ingested != args.limit:
             sys.exit(f"ingested {report.ingested} of {args.limit}: {report.quarantined[:1]}")
         compare(butler, kit, folders[:: -(-len(folders) // COMPARED)])
+    bare = repo.with_name(f"bare{args.limit}")
+    create_repository(bare, kit.repository_config)
+    with open_repository(bare, writeable=True) as butler:
+        register_instrument(butler, kit)
+        facts["translation"] = translation(butler, kit, [f for folder in folders for f in folder.rglob("*.fits*")])
     print(json.dumps(facts))
+
+
+def translation(butler: Any, kit: Any, files: list[Path]) -> float:
+    """Return the CPU seconds that finding the records of some files takes, in a repository that has none of them."""
+    from harness.bootstrap.ingest.exposures import Exposures, RawFile
+    from harness.bootstrap.ingest.files import read_headers
+    from harness.bootstrap.ingest.ingest import BATCH
+    from harness.bootstrap.ingest.registry import Repository
+    from harness.bootstrap.ingest.translate import Translators, identify
+    from harness.repository import rare_garbage_collection
+
+    def refuse(raw: RawFile, error: Exception) -> None:
+        sys.exit(f"{raw.path}: {error}")
+
+    translators, exposures = Translators([kit.translator]), Exposures(Repository(butler, None), refuse)
+    start = time.process_time()
+    with rare_garbage_collection(tidy=False):
+        for batch in itertools.batched(sorted(files), BATCH):
+            raws = []
+            for file in batch:
+                (header, *_), size = read_headers(str(file))
+                translator = translators.choose(header, str(file))
+                translators.correct(translator, header, str(file))
+                raws.append(RawFile(str(file), size, header, translator, identify(translator, header)))
+            exposures.resolve(raws)
+    return time.process_time() - start
 
 
 def compare(butler: Any, kit: Any, folders: list[Path]) -> None:
@@ -116,7 +151,6 @@ def main() -> int:
     parser.add_argument("--sizes", default="3000,9000", help="numbers of raws; the first is compared")
     parser.add_argument("--full", action="store_true", help="sizes 3000, 15000 and 45000")
     parser.add_argument("--instrument", default="HSC")
-    parser.add_argument("--goal", type=float, default=GOAL, help="ratio that is demanded")
     parser.add_argument("--transfer", default="hardlink")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -153,15 +187,23 @@ def main() -> int:
                 f" {facts['translations']} translations, peak {facts['peak_mb']:.0f} MB"
                 f" ({facts['peak_mb'] - facts['idle_mb']:.0f} above the start)"
             )
-        ratio = wall / (runs[0]["seconds"] / sizes[0])
-        print(f"ratio to one ObservationInfo per file: {ratio:.1f} (goal {args.goal:g}); in CPU time"
-              f" {cpu / (runs[0]['cpu'] / sizes[0]):.1f}; with the same header reader"
-              f" {lean[1] / (runs[0]['cpu'] / sizes[0]):.1f}")  # fmt: skip
+        ratio, bare = cpu / (runs[0]["cpu"] / sizes[0]), cpu / (runs[0]["translation"] / sizes[0])
+        goal = GOALS.get(args.instrument, 0.0)
+        print(
+            f"ingest, ratio to one ObservationInfo per file: {_beside(ratio, goal)}"
+            f" (wall {wall / (runs[0]['seconds'] / sizes[0]):.1f};"
+            f" with the same header reader {lean[1] / (runs[0]['cpu'] / sizes[0]):.1f})"
+        )
+        print(f"translation, ratio to one ObservationInfo per file: {_beside(bare, TRANSLATION_GOAL)}")
         per_raw = [r["cpu"] / s for r, s in zip(runs, sizes, strict=True)]
         print(f"CPU time per raw at {sizes[-1]} relative to {sizes[0]}: {per_raw[-1] / per_raw[0]:.2f} (linear: 1)")
-        return 0 if ratio >= args.goal else 1
+        return 0 if ratio >= goal and bare >= TRANSLATION_GOAL else 1
     finally:
         shutil.rmtree(folder)
+
+
+def _beside(ratio: float, goal: float) -> str:
+    return f"{ratio:.1f}" + (f"   goal {goal:g}: {'met' if ratio >= goal else 'MISSED'}" if goal else "")
 
 
 if __name__ == "__main__":

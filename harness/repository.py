@@ -15,7 +15,7 @@ from .errors import HarnessError
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
 
-__all__ = ["check_universe", "open_repository", "rare_garbage_collection", "storage_errors"]
+__all__ = ["RARE", "check_universe", "open_repository", "rare_garbage_collection", "storage_errors"]
 
 
 @contextmanager
@@ -204,8 +204,11 @@ def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-RARE = (20_000, 20, 50)
-"""Thresholds of the three generations; whether objects are frozen tells nothing, Python freezes some at its start."""
+RARE = (50_000, 20, 50)
+"""Thresholds of the three generations; the command line has them from its start."""
+
+_within = False
+"""Whether a block of `rare_garbage_collection` is open: frozen objects tell nothing, Python has some itself."""
 
 
 @contextmanager
@@ -223,16 +226,19 @@ def rare_garbage_collection(*, tidy: bool = True) -> Iterator[None]:
     thresholds a quarter of the time goes into collections that find little (ci_hsc at scale 8: 26.9 s, with these
     21.8 s, at a peak of 450 MB). Within another such block nothing changes.
     """
-    thresholds = gc.get_threshold()
-    if thresholds == RARE:
+    global _within
+    if _within:
         yield
         return
+    thresholds = gc.get_threshold()
     if tidy:
         gc.collect()
     gc.freeze()
     gc.set_threshold(*RARE)
+    _within = True
     try:
         yield
     finally:
+        _within = False
         gc.set_threshold(*thresholds)
         gc.unfreeze()

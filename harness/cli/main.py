@@ -13,6 +13,7 @@ import click
 
 from ..errors import ExitCode, HarnessError, nearest
 from ..plugins import Plugins, load_plugins
+from ..repository import RARE
 
 __all__ = ["Harness", "harness_errors", "main"]
 
@@ -91,7 +92,7 @@ def main(context: click.Context, trace_hooks: bool) -> None:  # noqa: ARG001 - r
     """
     # The middleware keeps some million objects until the end. Looking through them for garbage as often as Python does
     # by default takes an eighth of a run.
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(*RARE)
     group = context.command
     assert isinstance(group, Harness)
     context.obj = group.load()

@@ -108,7 +108,7 @@ class Headers:
     def test_detectors_of_an_exposure_agree(self, subject: Subject) -> None:
         """Everything that the exposure's record is made of is the same in the headers of all its detectors."""
         firsts = {r.observation.exposure: r for r in subject.firsts}
-        names = EXPOSURE_PROPERTIES - {"altaz_begin"}
+        names = {*EXPOSURE_PROPERTIES} - {"altaz_begin"}
         with mismatches() as wrong:
             for raw in subject.raws:
                 first = firsts[raw.observation.exposure]

@@ -114,7 +114,7 @@ def inspect_file(path: str, kits: Mapping[str, InstrumentKit]) -> Inspected:
     translators = Translators([kit.translator for kit in kits.values()])
     try:
         translator = translators.choose(header, path)
-        translators.correct(translator, header)
+        translators.correct(translator, header, path)
         frame = identify(translator, header)
     except BadRaw as error:
         out.add("translator", str(error), True)

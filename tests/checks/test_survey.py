@@ -13,7 +13,7 @@ from lsst.sphgeom import Circle, ConvexPolygon, Region, UnitVector3d
 
 from harness.checks.regions import polygons, vertices
 from harness.checks.survey import Datasets, _digits, _judge, _tidy
-from harness.repository import rare_garbage_collection
+from harness.repository import RARE, rare_garbage_collection
 
 NOW = 1_750_000_000 * 10**9
 
@@ -65,6 +65,12 @@ def test_stored_polygons_are_read_as_sphgeom_reads_them() -> None:
 
 def test_garbage_is_looked_for_rarely() -> None:
     before = gc.get_threshold()
+    frozen = gc.get_freeze_count()
     with rare_garbage_collection():
-        assert gc.get_threshold()[0] > before[0]
+        assert gc.get_threshold() == RARE
+        inside = gc.get_freeze_count()
+        assert inside > frozen
+        with rare_garbage_collection():
+            assert gc.get_freeze_count() <= inside
+        assert gc.get_threshold() == RARE, "the inner block has left all to the outer one"
     assert gc.get_threshold() == before

@@ -85,11 +85,12 @@ class Exposures:
 
     def __init__(self, repository: Repository, refuse: Callable[[RawFile, BadRaw], None]) -> None:
         from astropy.time import Time
+        from lsst.daf.butler import Timespan
 
         self._repository = repository
         self._refuse = refuse
         self._known: collections.OrderedDict[tuple[str, int], Exposure] = collections.OrderedDict()
-        self._now = Time.now()
+        self._now = Timespan(Time.now(), None).nsec[0]
         self.translations = 0
         self.warnings: list[str] = []
 

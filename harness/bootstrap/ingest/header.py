@@ -46,9 +46,11 @@ class RawHeader(MutableMapping[str, Any]):
     ----------
     accessed : `set` [`str`] or `None`
         Keys asked for since it was set to a `set`, whether they were there or not; not logged while `None`.
+    corrections : `frozenset` [`str`]
+        Keys that were looked at to find out what is to be put right in it.
     """
 
-    __slots__ = ("_lengths", "_places", "_text", "_values", "accessed")
+    __slots__ = ("_lengths", "_places", "_text", "_values", "accessed", "corrections")
 
     def __init__(self, text: str, places: dict[str, int], lengths: dict[str, int] | None = None) -> None:
         self._text = text
@@ -56,6 +58,7 @@ class RawHeader(MutableMapping[str, Any]):
         self._lengths = lengths
         self._values: dict[str, Any] = {}
         self.accessed: set[str] | None = None
+        self.corrections: frozenset[str] = frozenset()
 
     @property
     def length(self) -> int:

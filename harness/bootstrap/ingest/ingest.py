@@ -181,7 +181,7 @@ class _Session:
         errors: list[BadRaw] = []
         for header in detector_headers(translator, headers[0], path):
             try:
-                self._translators.correct(translator, header)
+                self._translators.correct(translator, header, str(path))
                 raw = RawFile(path, size, header, translator, identify(translator, header))
                 self._check_file(raw, headers, look_inside=not raws)  # one look tells of the whole file
             except BadRaw as error:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from astropy.time import Time
     from lsst.daf.butler import DimensionUniverse
 
+    from .translate import Properties
+
 __all__ = ["ExposureRecords", "build_records", "check_records", "differences", "wrap_degrees"]
 
 DAY = 86400.0
@@ -28,8 +30,10 @@ _EARLIEST_MJD, _LATEST_MJD = (datetime.date(year, 1, 1).toordinal() - 678576 for
 """Modified Julian dates on which the first of these years begins and the last one has ended."""
 NO_EXPOSURE_TIME = -1.0
 """What translators give (s) for a header without one: LATISS wrote such when its telescope was not there."""
-FUTURE = 1.0
-"""Days by which the clocks of an observatory may be ahead of ours."""
+FUTURE = 86400 * 10**9
+"""Nanoseconds by which the clocks of an observatory may be ahead of ours: a day."""
+LONGEST = 86400 * 10**9
+"""Nanoseconds that an exposure may last: a day."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,13 +61,13 @@ def wrap_degrees(angle: float) -> float:
     return 0.0 if wrapped >= 360.0 else wrapped
 
 
-def build_records(info: ObservationInfo) -> ExposureRecords:
+def build_records(info: Properties | ObservationInfo) -> ExposureRecords:
     """Build the records of an exposure: times in TAI, angles in degrees, the exposure time as requested.
 
     Parameters
     ----------
-    info : `astro_metadata_translator.ObservationInfo`
-        Exposure-level properties; see `~.translate.EXPOSURE_PROPERTIES`.
+    info : `~.translate.Properties`
+        Exposure-level properties; those of an `astro_metadata_translator.ObservationInfo` do as well.
 
     Raises
     ------
@@ -74,7 +78,9 @@ def build_records(info: ObservationInfo) -> ExposureRecords:
 
     begin, end = info.datetime_begin.tai, info.datetime_end.tai
     _check_times(begin, end)
-    radec, altaz = info.tracking_radec, info.altaz_begin
+    # Longitude and latitude from one representation: the attributes ra, dec, az and alt make one each.
+    radec = None if info.tracking_radec is None else info.tracking_radec.icrs.spherical
+    altaz = None if info.altaz_begin is None else info.altaz_begin.spherical
     on_sky = info.boresight_rotation_coord == "sky" and info.boresight_rotation_angle is not None
     counter = info.observation_counter
     instrument = info.instrument
@@ -95,11 +101,11 @@ def build_records(info: ObservationInfo) -> ExposureRecords:
         "seq_end": info.group_counter_end if info.group_counter_end is not None else counter,
         "target_name": info.object,
         "science_program": info.science_program,
-        "tracking_ra": None if radec is None else float(radec.icrs.ra.degree),
-        "tracking_dec": None if radec is None else float(radec.icrs.dec.degree),
+        "tracking_ra": None if radec is None else wrap_degrees(float(radec.lon.degree)),
+        "tracking_dec": None if radec is None else float(radec.lat.degree),
         "sky_angle": float(info.boresight_rotation_angle.degree) if on_sky else None,
-        "azimuth": None if altaz is None else wrap_degrees(float(altaz.az.degree)),
-        "zenith_angle": None if altaz is None else 90.0 - float(altaz.alt.degree),
+        "azimuth": None if altaz is None else wrap_degrees(float(altaz.lon.degree)),
+        "zenith_angle": None if altaz is None else 90.0 - float(altaz.lat.degree),
         "has_simulated": bool(info.has_simulated_content),
         "can_see_sky": info.can_see_sky,
         "timespan": Timespan(begin, end),  # an exposure without length becomes an instant, which isn't empty
@@ -117,7 +123,7 @@ def _check_times(begin: Time, end: Time) -> None:
     for name, time in (("begin", begin), ("end", end)):
         if time.ndim or not math.isfinite(time.jd):
             raise BadRaw(Reason.BAD_TIME, f"{name} of the exposure is undefined", key=f"datetime_{name}", seen=time)
-    if end < begin:
+    if (end.jd1 - begin.jd1) + (end.jd2 - begin.jd2) < 0.0:  # times of astropy take ten times as long to compare
         raise BadRaw(
             Reason.BAD_TIME,
             f"exposure ends at {end.isot} before it begins at {begin.isot} (TAI)",
@@ -136,7 +142,7 @@ def _check_times(begin: Time, end: Time) -> None:
             )
 
 
-def _day_span(info: ObservationInfo) -> Any:
+def _day_span(info: Properties | ObservationInfo) -> Any:
     """Return the 24 hours of the observing day; `None` if its offset is unknown."""
     if info.observing_day_offset is None:
         return None
@@ -162,7 +168,7 @@ def check_records(
     records: ExposureRecords,
     universe: DimensionUniverse,
     exposure_max: int,
-    now: Time,
+    now: int,
     *,
     day_is_date: bool = False,
 ) -> None:
@@ -176,8 +182,8 @@ def check_records(
         Knows how long each field may be.
     exposure_max : `int`
         Exclusive limit of the instrument's exposure ids.
-    now : `astropy.time.Time`
-        The present.
+    now : `int`
+        The present (ns since 1970 TAI).
     day_is_date : `bool`, optional
         Whether the observing day is the date on which the exposure began, too, whatever its offset.
 
@@ -238,35 +244,37 @@ def _check_numbers(fields: Mapping[str, Any]) -> None:
         raise _absurd("seq_start", first, f"at most seq_end = {last}")
 
 
-def _check_plausible(records: ExposureRecords, now: Time, day_is_date: bool) -> None:
+def _check_plausible(records: ExposureRecords, now: int, day_is_date: bool) -> None:
     """Refuse exposures in the future, of more than a day, or outside their observing day."""
     fields, span = records.exposure, records.exposure["timespan"]
-    begin, end = span.begin, span.end
-    if not fields["has_simulated"] and (begin - now).to_value("day") > FUTURE:
+    begin, end = span.nsec
+    if not fields["has_simulated"] and begin - now > FUTURE:
         raise BadRaw(
             Reason.BAD_TIME,
-            f"exposure begins in the future, at {begin.isot} (TAI)",
+            f"exposure begins in the future, at {span.begin.isot} (TAI)",
             key="datetime_begin",
-            seen=begin.isot,
-            expected=f"before {now.tai.isot}",
+            seen=span.begin.isot,
+            expected="at most a day from now",
         )
-    if (end - begin).to_value("s") > DAY:
+    if end - begin > LONGEST:
         raise BadRaw(
             Reason.BAD_TIME,
-            f"exposure lasts from {begin.isot} to {end.isot}",
+            f"exposure lasts from {span.begin.isot} to {span.end.isot}",
             key="datetime_end",
-            seen=end.isot,
+            seen=span.end.isot,
             expected="at most a day",
         )
     day = records.day_obs["timespan"]
-    on_date = day_is_date and begin.strftime("%Y%m%d") == str(fields["day_obs"])
+    if day is None or day.nsec[0] <= begin < day.nsec[1]:
+        return
+    on_date = day_is_date and span.begin.strftime("%Y%m%d") == str(fields["day_obs"])
     # simulations of future nights keep the time at which they were made
-    if day is not None and not day.begin <= begin < day.end and not on_date and not fields["has_simulated"]:
+    if not on_date and not fields["has_simulated"]:
         raise BadRaw(
             Reason.BAD_TIME,
-            f"exposure begins at {begin.isot} (TAI), outside observing day {fields['day_obs']}",
+            f"exposure begins at {span.begin.isot} (TAI), outside observing day {fields['day_obs']}",
             key="day_obs",
-            seen=begin.isot,
+            seen=span.begin.isot,
             expected=f"{day.begin.isot} to {day.end.isot}",
         )
 

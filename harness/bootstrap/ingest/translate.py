@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from .header import EVERY_KEY, RawHeader
 from .reasons import BadRaw, Reason
 
 if TYPE_CHECKING:
-    from astro_metadata_translator import MetadataTranslator, ObservationInfo
+    from astro_metadata_translator import MetadataTranslator
 
-__all__ = ["Frame", "Translation", "Translators", "differing_keys", "identify", "signature", "translate"]
+__all__ = ["Frame", "Properties", "Translation", "Translators", "differing_keys", "identify", "signature", "translate"]
 
 ESSENTIAL = (
     "instrument",
@@ -44,8 +45,15 @@ FURTHER = (
     "has_simulated_content",
     "can_see_sky",
 )
-EXPOSURE_PROPERTIES = frozenset((*ESSENTIAL, *SKY, *FURTHER))
-"""Everything that the dimension records of an exposure are made of."""
+EXPOSURE_PROPERTIES = (*ESSENTIAL, *SKY, *FURTHER)
+"""Everything that the dimension records of an exposure are made of, as an ``ObservationInfo`` has it."""
+
+
+class Properties(SimpleNamespace):
+    """The `EXPOSURE_PROPERTIES` of one exposure, as attributes; `None` for what could not be translated.
+
+    Not an ``ObservationInfo``, which would correct the header once more and costs a third of a translation.
+    """
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Translation:
 
     Parameters
     ----------
-    info : `astro_metadata_translator.ObservationInfo`
+    info : `Properties`
         Exposure-level properties.
     keys : `tuple` [`str`]
         Header keys that they depend on, there or not.
@@ -72,7 +80,7 @@ class Translation:
         Properties that could not be translated and that the record can do without.
     """
 
-    info: ObservationInfo
+    info: Properties
     keys: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -100,7 +108,7 @@ class Translators:
         self._chosen: dict[frozenset[type[MetadataTranslator]], type[MetadataTranslator]] = {}
         self._corrected: dict[type[MetadataTranslator], _Memo[bool]] = {}
 
-    def correct(self, translator: type[MetadataTranslator], header: RawHeader) -> None:
+    def correct(self, translator: type[MetadataTranslator], header: RawHeader, path: str) -> None:
         """Apply upstream's corrections of known bad headers.
 
         Parameters
@@ -109,13 +117,16 @@ class Translators:
             The header's translator.
         header : `RawHeader`
             Changed in place.
+        path : `str`
+            Its file; some translators look at the name.
         """
         from astro_metadata_translator import fix_header
 
         memo = self._corrected.setdefault(translator, _Memo())
         if memo.recall(header) is not False:  # unless this exposure's headers need none
             with memo.watch(header):
-                memo.value = fix_header(header, translator_class=translator)
+                memo.value = fix_header(header, translator_class=translator, filename=path)
+        header.corrections = memo.asked
 
     def choose(self, header: RawHeader, path: str) -> type[MetadataTranslator]:
         """Return the translator that claims a header.
@@ -209,6 +220,7 @@ class _Memo[T]:
     value: T | None = None
 
     def __init__(self) -> None:
+        self.asked: frozenset[str] = frozenset()
         self._keys: tuple[str, ...] = ()
         self._text: tuple[str | None, ...] = ()
 
@@ -225,6 +237,7 @@ class _Memo[T]:
             yield
         finally:
             header.accessed = None
+        self.asked = frozenset(asked)
         if EVERY_KEY not in asked:
             self._keys = tuple(asked)
             self._text = signature(header, self._keys)
@@ -276,7 +289,7 @@ def translate(translator: type[MetadataTranslator], header: RawHeader, path: str
     translator : `type` [`astro_metadata_translator.MetadataTranslator`]
         Its translator.
     header : `RawHeader`
-        The header; it is not changed.
+        The header, corrected; it is not changed.
     path : `str`
         Its file.
 
@@ -285,34 +298,45 @@ def translate(translator: type[MetadataTranslator], header: RawHeader, path: str
     BadRaw
         If an essential property cannot be translated, or the pointing of an exposure of the sky cannot.
     """
-    from astro_metadata_translator import ObservationInfo
-
-    copy = header.copy()
-    copy.accessed = set()
+    header.accessed = accessed = set(header.corrections)
+    one = translator(header, filename=path)
+    values: dict[str, Any] = {}
+    failures: dict[str, BadRaw] = {}
     try:
-        info = ObservationInfo(
-            copy, filename=path, translator_class=translator, subset=set(EXPOSURE_PROPERTIES), quiet=True
-        )
-    except NotImplementedError as error:
-        raise BadRaw(Reason.BAD_VALUE, f"translator {translator.__name__} is incomplete: {error}") from error
-    one = translator(copy, filename=path)
-    failures = {}
-    for name in sorted(EXPOSURE_PROPERTIES):
-        if getattr(info, name) is None:
+        for name in EXPOSURE_PROPERTIES:
             try:
-                _property(one, copy, name)
+                values[name] = _typed(name, _property(one, header, name))
             except BadRaw as error:
-                failures[name] = error
-    keys = tuple(sorted(copy.accessed))
+                if isinstance(error.__cause__, NotImplementedError):
+                    text = f"translator {translator.__name__} is incomplete: it has no to_{name}"
+                    raise BadRaw(Reason.BAD_VALUE, text, key=name) from error
+                values[name], failures[name] = None, error
+    finally:
+        header.accessed = None
+    keys = tuple(sorted(accessed))
     for name in ESSENTIAL:
         if name in failures:
             raise failures[name]
-        if getattr(info, name) is None:
+        if values[name] is None:
             raise BadRaw(Reason.BAD_VALUE, f"{name} is undefined", key=name, seen=None)
     for name in SKY:
-        if name in failures and info.can_see_sky and info.observation_type == "science":
+        if name in failures and values["can_see_sky"] and values["observation_type"] == "science":
             raise failures[name]
-    return Translation(info, keys, tuple(str(error) for error in failures.values()))
+    return Translation(Properties(**values), keys, tuple(str(error) for error in failures.values()))
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return the value of a property in the type that is declared for it, where it can be turned into it."""
+    from astro_metadata_translator import properties
+
+    definition = properties.PROPERTIES[name]
+    if definition.from_simple is None or definition.is_value_conformant(value):
+        return value
+    try:
+        return definition.from_simple(value)
+    except Exception as error:  # whatever a translator gave
+        text = f"{name} is a {type(value).__name__}, not a {definition.py_type.__name__}"
+        raise BadRaw(Reason.BAD_VALUE, text, key=name, seen=value) from error
 
 
 def _property(one: MetadataTranslator, header: RawHeader, name: str) -> Any:

@@ -14,13 +14,14 @@ import yaml
 from astro_metadata_translator import MetadataTranslator, ObservationInfo, fix_header
 from astropy.io import fits
 from astropy.time import Time
-from lsst.daf.butler import DimensionUniverse
+from lsst.daf.butler import DimensionUniverse, Timespan
 
 from harness.bootstrap.ingest.files import read_headers
 from harness.bootstrap.ingest.records import build_records, check_records
 from harness.bootstrap.ingest.translate import Translators, identify, translate
 
 UNKNOWN_EXPOSURE_TIME = -1.0
+NOW = Timespan(Time("2026-11-25T00:00:00", scale="tai"), None).nsec[0]
 
 
 def milliseconds(time: Time) -> str:
@@ -173,7 +174,7 @@ def test_ingest_accepts_its_record(content, corrections):
     if info.exposure_time_requested.value == UNKNOWN_EXPOSURE_TIME:
         pytest.skip("without EXPTIME nothing is ingested")
     records = build_records(info)
-    check_records(records, DimensionUniverse(), 7050123199999 + 1, Time("2026-11-25T00:00:00", scale="tai"))
+    check_records(records, DimensionUniverse(), 7050123199999 + 1, NOW)
 
 
 def test_ingest_reads_it_from_a_file(content, corrections, tmp_path, monkeypatch):
@@ -194,7 +195,7 @@ def test_ingest_reads_it_from_a_file(content, corrections, tmp_path, monkeypatch
     (raw, *_), _ = read_headers(str(path))
     translators = Translators()
     translator = translators.choose(raw, str(path))
-    translators.correct(translator, raw)
+    translators.correct(translator, raw, str(path))
     frame = identify(translator, raw)
     assert frame.detector == content["expected_other"]["detector"]
     assert frame.detector_name == content["expected_other"]["detector_unique_name"]

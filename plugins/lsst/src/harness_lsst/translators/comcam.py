@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import astropy.units as u
 from astro_metadata_translator import cache_translation
 from astropy.coordinates import AltAz
-from astropy.time import Time
 
+from .days import tai_mjd
 from .lsstcam import on_simonyi
 from .pointing import defined
 from .rubin import RubinTranslator
@@ -18,7 +18,7 @@ from .tables import detector
 
 __all__ = ["LsstComCamSimTranslator", "LsstComCamTranslator"]
 
-_TO_CHILE = Time("2020-03-13T00:00:00", scale="utc")
+_TO_CHILE = tai_mjd("2020-03-13T00:00:00")
 """When the camera left Tucson; until then a filter called ``r``, or nothing, was r_03, after that an empty place."""
 
 
@@ -31,7 +31,7 @@ class LsstComCamTranslator(RubinTranslator):
 
     camera = "LSSTComCam"
     shipped = 202003
-    on_telescope = Time("2024-08-24T00:00:00", scale="utc")
+    on_telescope = tai_mjd("2024-08-24T00:00:00")
     type_tells_sky = False
 
     @classmethod
@@ -51,7 +51,7 @@ class LsstComCamTranslator(RubinTranslator):
         if physical_filter is None:
             changes["FILTER"] = "unknown"
         elif physical_filter in ("r", ""):
-            changes["FILTER"] = "empty" if cls(header).to_datetime_begin() > _TO_CHILE else "r_03"
+            changes["FILTER"] = "empty" if cls(header).to_datetime_begin().mjd > _TO_CHILE else "r_03"
         if defined(header, "ROTPA") is None:
             changes["ROTPA"] = 0.0
         return changes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from astropy.time import Time, TimeDelta
 
-__all__ = ["SUMMIT_OFFSET", "observing_offset", "pacific_offset"]
+__all__ = ["SUMMIT_OFFSET", "observing_offset", "pacific_offset", "tai_mjd"]
 
 SUMMIT_OFFSET = 12 * 3600
 """Seconds after 0:00 TAI at which the observing day begins in Chile."""
@@ -65,3 +65,10 @@ def observing_offset(date: Time, shipped: int | None) -> TimeDelta:
     else:
         seconds = pacific_offset(date.utc.to_datetime())
     return TimeDelta(float(seconds), format="sec", scale="tai")
+
+
+def tai_mjd(utc: str) -> float:
+    """Return a moment, given in UTC as ``2020-01-01T00:00:00``, as modified Julian date in TAI (d)."""
+    from astropy.time import Time
+
+    return float(Time(utc, format="isot", scale="utc").tai.mjd)

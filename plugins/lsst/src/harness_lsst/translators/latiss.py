@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import astropy.units as u
 from astro_metadata_translator import cache_translation
 from astropy.coordinates import EarthLocation
-from astropy.time import Time
 
+from .days import tai_mjd
 from .latiss_faults import dated_faults, early_faults
 from .pointing import defined
 from .rubin import FILTER_DELIMITER, RubinTranslator, is_empty
@@ -28,7 +28,7 @@ class LatissTranslator(RubinTranslator):
     _const_map: ClassVar[dict[str, Any]] = {"instrument": "LATISS", "telescope": "Rubin Auxiliary Telescope"}
 
     camera = "LATISS"
-    on_telescope = Time("2020-01-01T00:00:00", scale="utc")
+    on_telescope = tai_mjd("2020-01-01T00:00:00")
     site = EarthLocation.from_geodetic(-70.747698, -30.244728, 2663.0)
     rotation_default = None
 

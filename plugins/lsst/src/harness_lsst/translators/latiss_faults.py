@@ -10,11 +10,13 @@ import math
 import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from astropy.time import Time
-
+from .days import tai_mjd
 from .pointing import defined, separation
+
+if TYPE_CHECKING:
+    from astropy.time import Time
 
 __all__ = ["dated_faults", "early_faults"]
 
@@ -22,21 +24,17 @@ Header = Mapping[str, Any]
 Changes = dict[str, Any]
 
 
-def _utc(date: str) -> Time:
-    return Time(date, format="isot", scale="utc")
-
-
-_NEW_DETECTOR = _utc("2019-06-24T00:00:00")
-_IMGTYPE_BEGINS = _utc("2019-11-07T00:00:00")
-_OBJECT_BEGINS = _utc("2020-01-27T20:00:00")
-_RADIANS_END = _utc("2020-01-28T22:00:00")
-_DATE_END_BEGINS = _utc("2020-02-01T00:00:00")
-_RASTART_BEGINS = _utc("2020-05-01T00:00:00")
-_RASTART_HOURS_END = _utc("2021-02-11T18:45:00")
-_RASTART_UTC_END = _utc("2021-02-12T00:00:00")
-_ROTPA_TURNS = _utc("2020-11-19T00:00:00")
-_ROTPA_TURNS_BACK = _utc("2021-10-29T00:00:00")
-_SPEC_ENDS = _utc("2022-07-10T00:00:00")
+_NEW_DETECTOR = tai_mjd("2019-06-24T00:00:00")
+_IMGTYPE_BEGINS = tai_mjd("2019-11-07T00:00:00")
+_OBJECT_BEGINS = tai_mjd("2020-01-27T20:00:00")
+_RADIANS_END = tai_mjd("2020-01-28T22:00:00")
+_DATE_END_BEGINS = tai_mjd("2020-02-01T00:00:00")
+_RASTART_BEGINS = tai_mjd("2020-05-01T00:00:00")
+_RASTART_HOURS_END = tai_mjd("2021-02-11T18:45:00")
+_RASTART_UTC_END = tai_mjd("2021-02-12T00:00:00")
+_ROTPA_TURNS = tai_mjd("2020-11-19T00:00:00")
+_ROTPA_TURNS_BACK = tai_mjd("2021-10-29T00:00:00")
+_SPEC_ENDS = tai_mjd("2022-07-10T00:00:00")
 
 _DAY_AND_SEQUENCE = re.compile(r"_(\d{8})_(\d+)$")
 _SERIAL_SINCE = "ITL-3800C-068"
@@ -88,24 +86,25 @@ def dated_faults(header: Header, date: Time) -> Changes:
         Begin of the exposure.
     """
     changes: Changes = {}
+    mjd = float(date.tai.mjd)  # times of astropy take a hundred times as long to compare
     for rule in _RULES:
-        changes |= rule(ChainMap(changes, header), date)  # type: ignore[arg-type]
+        changes |= rule(ChainMap(changes, header), mjd)  # type: ignore[arg-type]
     return changes
 
 
-def _serial(_header: Header, date: Time) -> Changes:
+def _serial(_header: Header, date: float) -> Changes:
     """The CCD was exchanged; headers went on naming the old one, or none."""
     return {"LSST_NUM": _SERIAL_SINCE} if date > _NEW_DETECTOR else {}
 
 
-def _end(header: Header, date: Time) -> Changes:
+def _end(header: Header, date: float) -> Changes:
     """DATE-END was in TAI or in UTC, and sometimes before the begin."""
     if date < _DATE_END_BEGINS and defined(header, "DATE-END") is not None:
         return {"DATE-END": None, "MJD-END": None}
     return {}
 
 
-def _type_in_group(header: Header, date: Time) -> Changes:
+def _type_in_group(header: Header, date: float) -> Changes:
     """GROUPID held the type of the image: alone, with a number behind, or as in ``bias_0027_0100``."""
     group = defined(header, "GROUPID")
     if date >= _IMGTYPE_BEGINS or not group or group.startswith("test"):
@@ -120,12 +119,12 @@ def _type_in_group(header: Header, date: Time) -> Changes:
     return {"IMGTYPE": group, "GROUPID": None}
 
 
-def _engineering(header: Header, date: Time) -> Changes:
+def _engineering(header: Header, date: float) -> Changes:
     """OBJECT was used for engineering."""
     return {"IMGTYPE": "ENGTEST"} if date < _OBJECT_BEGINS and defined(header, "IMGTYPE") == "OBJECT" else {}
 
 
-def _radians(header: Header, date: Time) -> Changes:
+def _radians(header: Header, date: float) -> Changes:
     """RA and DEC were in radians; values that can't be radians have been put right."""
     values = {key: value for key in ("RA", "DEC") if (value := defined(header, key)) is not None}
     limits = {"RA": 2 * math.pi, "DEC": math.pi / 2}
@@ -134,7 +133,7 @@ def _radians(header: Header, date: Time) -> Changes:
     return {key: math.degrees(value) for key, value in values.items()}
 
 
-def _start_coordinates(header: Header, date: Time) -> Changes:
+def _start_coordinates(header: Header, date: float) -> Changes:
     """RASTART and the like: for another place on Earth at first, then right ascensions in hours, and 37 s off."""
     if date < _RASTART_BEGINS:
         keys = ("RASTART", "DECSTART", "RAEND", "DECEND")
@@ -167,7 +166,7 @@ def _is_degrees(value: float, demanded: float | None) -> bool:
     return distance < _NEAR and distance < separation(15.0 * value, demanded)
 
 
-def _rotation(header: Header, date: Time) -> Changes:
+def _rotation(header: Header, date: float) -> Changes:
     """ROTPA was turned by 180°.
 
     The headers of those months have a SHUTTIME, or say SIDEREAL. One that has neither was put right if it says RADEC,
@@ -181,12 +180,12 @@ def _rotation(header: Header, date: Time) -> Changes:
     return {} if not as_written and (tracking == "RADEC" or angle < 0) else {"ROTPA": angle - 180.0}
 
 
-def _shutter(header: Header, _date: Time) -> Changes:
+def _shutter(header: Header, _date: float) -> Changes:
     """SHUTTIME was never right, but for a shutter that stayed closed."""
     return {"SHUTTIME": None} if defined(header, "SHUTTIME") else {}
 
 
-def _target(header: Header, date: Time) -> Changes:
+def _target(header: Header, date: float) -> Changes:
     """OBJECT was missing, or told that a spectrum was taken."""
     if "OBJECT" not in header:
         return {"OBJECT": "NOTSET"} if defined(header, "IMGTYPE") == "OBJECT" else {}
@@ -196,7 +195,7 @@ def _target(header: Header, date: Time) -> Changes:
     return {}
 
 
-def _tracking(header: Header, _date: Time) -> Changes:
+def _tracking(header: Header, _date: float) -> Changes:
     """The telescope's control system says SIDEREAL, and nothing for ICRS."""
     changes: Changes = {}
     if defined(header, "TRACKSYS") == "SIDEREAL":
@@ -206,18 +205,18 @@ def _tracking(header: Header, _date: Time) -> Changes:
     return changes
 
 
-def _hemisphere(header: Header, _date: Time) -> Changes:
+def _hemisphere(header: Header, _date: float) -> Changes:
     """OBSGEO-Z of a telescope in Chile is negative."""
     height = defined(header, "OBSGEO-Z")
     return {"OBSGEO-Z": -height} if height is not None and height > 0 else {}
 
 
-def _diffuser(header: Header, _date: Time) -> Changes:
+def _diffuser(header: Header, _date: float) -> Changes:
     """The diffuser was entered as a disperser; no filter of this name exists."""
     return {"FILTER": "diffuser"} if defined(header, "FILTER") == "disperser" else {}
 
 
-_RULES: tuple[Callable[[Header, Time], Changes], ...] = (
+_RULES: tuple[Callable[[Header, float], Changes], ...] = (
     _serial,
     _end,
     _type_in_group,

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from astropy.time import Time
-
+from .days import tai_mjd
 from .identifiers import day_number
 from .pointing import SIMONYI_SITE, defined, separation
 from .rubin import RubinTranslator
@@ -41,7 +40,7 @@ class LsstCamTranslator(RubinTranslator):
 
     camera = "LSSTCam"
     shipped: ClassVar[int | None] = 202405
-    on_telescope: ClassVar[Time | None] = Time("2025-03-01T00:00:00", scale="utc")
+    on_telescope: ClassVar[float | None] = tai_mjd("2025-03-01T00:00:00")
     type_tells_sky = False
 
     @classmethod

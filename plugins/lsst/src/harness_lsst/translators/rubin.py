@@ -56,8 +56,8 @@ class RubinTranslator(PointingTranslator):
     """Camera whose table of detectors holds: LATISS, LSSTComCam or LSSTCam."""
     shipped: ClassVar[int | None] = None
     """Month (YYYYMM) from which the camera keeps the observatory's days, not its laboratory's; `None`: always."""
-    on_telescope: ClassVar[Time | None] = None
-    """Date from which the camera was on its telescope; `None`: always."""
+    on_telescope: ClassVar[float | None] = None
+    """Modified Julian date (TAI) from which the camera was on its telescope; `None`: always."""
     type_tells_sky: ClassVar[bool] = True
     """Whether the type of an observation says if the sky was seen, where no header key does."""
 
@@ -122,7 +122,7 @@ class RubinTranslator(PointingTranslator):
 
     def is_on_mountain(self) -> bool:
         """Return whether the camera was on its telescope, judging by the date (`bool`)."""
-        return self.on_telescope is None or self.to_datetime_begin() > self.on_telescope
+        return self.on_telescope is None or bool(self.to_datetime_begin().mjd > self.on_telescope)
 
     def _controller(self) -> str | None:
         return self._text("CONTRLLR")
@@ -237,7 +237,8 @@ class RubinTranslator(PointingTranslator):
         begin = self.to_datetime_begin()
         date = self._value("DATE-END")
         end = begin + self.to_exposure_time() if date is None else self._time("DATE-END", date)
-        return max(begin, end)
+        # Of two times astropy would make two more to compare them.
+        return end if (end.jd1 - begin.jd1) + (end.jd2 - begin.jd2) > 0.0 else begin
 
     def _time(self, key: str, value: Any) -> Time:
         form = "mjd" if key.startswith("MJD") else "fits"

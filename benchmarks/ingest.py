@@ -77,7 +77,7 @@ def translation(butler: Any, kit: Any, files: list[Path]) -> float:
 
     translators, exposures = Translators([kit.translator]), Exposures(Repository(butler, None), refuse)
     start = time.process_time()
-    with rare_garbage_collection(tidy=False):
+    with rare_garbage_collection():
         for batch in itertools.batched(sorted(files), BATCH):
             raws = []
             for file in batch:

@@ -212,13 +212,8 @@ _within = False
 
 
 @contextmanager
-def rare_garbage_collection(*, tidy: bool = True) -> Iterator[None]:
+def rare_garbage_collection() -> Iterator[None]:
     """Look for cyclic garbage less often, and not among what was there before.
-
-    Parameters
-    ----------
-    tidy : `bool`, optional
-        Look for it at once, which takes a tenth of a second; what is not found now stays until the end.
 
     Notes
     -----
@@ -231,8 +226,6 @@ def rare_garbage_collection(*, tidy: bool = True) -> Iterator[None]:
         yield
         return
     thresholds = gc.get_threshold()
-    if tidy:
-        gc.collect()
     gc.freeze()
     gc.set_threshold(*RARE)
     _within = True

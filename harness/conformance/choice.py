@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..instrument.kit import InstrumentKit
     from ..plugins import Plugins
 
-__all__ = ["choose_dataset", "coarse", "few_exposures", "few_raws"]
+__all__ = ["choose_dataset", "coarse", "few_exposures", "few_in_later_epochs", "few_raws"]
 
 COARSE = 16
 """Binning of the pixels that is asked of a camera first: a raw file then has some ten thousand pixels."""
@@ -108,4 +108,17 @@ def few_raws(dataset: Dataset) -> Dataset:
         ids = entry.detectors
         kept = ids if len(ids) <= DETECTORS else (*ids[: DETECTORS - 1], ids[-1])
         entries.append(entry.model_copy(update={"detectors": kept}))
+    return dataset.model_copy(update={"exposures": tuple(entries)})
+
+
+def few_in_later_epochs(dataset: Dataset) -> Dataset:
+    """Return a dataset with one detector of each exposure after the first calibration epoch.
+
+    What differs between detectors shows in the first epoch, what differs between epochs in one detector.
+    """
+    later = [epoch.begin for epoch in dataset.calibrations][1:]
+    entries = [
+        e.model_copy(update={"detectors": e.detectors[:1]}) if later and e.begin >= min(later) else e
+        for e in dataset.exposures
+    ]
     return dataset.model_copy(update={"exposures": tuple(entries)})

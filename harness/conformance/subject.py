@@ -21,7 +21,7 @@ from ..instrument.kit import Capability
 from ..results import RunRecord
 from ..stages.runner import Runner
 from ..stages.snapshots import SnapshotStore
-from .choice import coarse, few_exposures, few_raws
+from .choice import coarse, few_exposures, few_in_later_epochs, few_raws
 from .repositories import Repositories
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ class Subject:
     dataset : `~harness.datasets.manifest.Dataset`
         The few raws of it that most tests look at.
     sequence : `~harness.datasets.manifest.Dataset`
-        The few exposures of it, with all their detectors and the pixels of the manifest, on which stages are run:
-        what quality is to be expected is known for those.
+        The few exposures of it, with the pixels of the manifest, on which stages are run: what quality is to be
+        expected is known for those. All have all their detectors; where calibrations are made of them, those of
+        later epochs have one.
     outcomes : `dict`
         What each test raised so far; see `~harness.conformance.requirement.requirement`.
     """
@@ -122,6 +123,8 @@ class Subject:
         self.dataset = few_raws(self.whole)
         # What belongs together with another dataset's exposures is not taken apart.
         self.sequence = dataset if dataset.needs else few_exposures(dataset, dark=True)
+        if Capability.CALIBRATION_CHAIN in kit.capabilities and not dataset.needs:
+            self.sequence = few_in_later_epochs(self.sequence)
         self.plugins = plugins
         self.outcomes: dict[tuple[Any, ...], BaseException | None] = {}
         self._folder = folder

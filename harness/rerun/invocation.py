@@ -218,7 +218,7 @@ def judged(
         # Not a byte of the database or a file's date has changed: there is nothing to compare.
         expected, actual, on_state = foreseen, state, []
     else:
-        with rare_garbage_collection(tidy=False):
+        with rare_garbage_collection():
             butler = judge.reading(repo)
             changed = changed_types(repo, copy) if copy else None
             actual = capture(butler, since=None if changed is None else (state, changed))

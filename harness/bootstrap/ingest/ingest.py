@@ -94,7 +94,7 @@ def ingest(
     session = _Session(butler, transfer, run, translators, on_exists == "fail", fail_fast)
     start = time.perf_counter()
     finder = Finder(locations)
-    with rare_garbage_collection(tidy=False):
+    with rare_garbage_collection():
         for path in finder:
             session.take(path)
             if session.pending >= batch:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..verdicts import Check, Finding, check
+from .conventions import believed
 from .datastore import about
 from .inventory import select_files, to_file
 from .members import describe, described, within
@@ -104,6 +105,43 @@ def _strangers(context: CheckContext) -> Iterator[Finding]:
             look=look_rows(found[identifier], "dataset_id", identifier.hex),
             remedy="Delete its rows, and its file if nothing else records that, once nobody writes to the repository.",
         )
+
+
+@check(
+    "datastore.records-filled",
+    title="What nearly all records of files say of them, size and checksum, every record says",
+    after="calibs",
+    remedy="restore the cell in the datastore's table of records from a backup, or measure the file and write it again",
+)
+def records_filled(context: CheckContext) -> Iterator[Finding]:
+    """Where no size is recorded, no reader and no audit notices that a file was cut off."""
+    import sqlalchemy
+
+    data = tables(context)
+    for name, table in _stores(context):
+        for column in ("file_size", "checksum"):
+            statement, clause = select_files(context, table)
+            total, filled = next(
+                data.stream(
+                    statement.with_only_columns(
+                        sqlalchemy.func.count(), sqlalchemy.func.count(clause.c[column]), maintain_column_froms=True
+                    )
+                )
+            )
+            context.examined(filled)
+            if not believed(filled, total - filled):
+                continue
+            empty = statement.where(clause.c[column].is_(None)).order_by(clause.c.dataset_id)
+            rows = (to_file(row, name) for row in data.stream(empty))
+            for row, owner in described(context, rows, lambda r: r.dataset_id):
+                yield about(
+                    row,
+                    owner,
+                    f"no {column} is recorded of its file",
+                    seen="NULL",
+                    expected=f"a {column}, as {filled} of {total} records have",
+                    look=look_rows(table, "dataset_id", row.dataset_id.hex),
+                )
 
 
 @check(
@@ -226,4 +264,4 @@ def trash_empty(context: CheckContext) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (registry_agrees, no_shared_file, formatters, trash_empty)
+CHECKS: tuple[Check, ...] = (registry_agrees, records_filled, no_shared_file, formatters, trash_empty)

@@ -90,18 +90,17 @@ def _rows(plugins: Plugins, defects: list[Defect], dataset_name: str, work: Path
     from ..defects.base import DefectTarget
     from ..defects.table import lines, row
     from ..stages.fork import fork_repository
-    from ..stages.runner import Runner
-    from ..stages.snapshots import SnapshotStore
+    from .built import built
 
     dataset = find_dataset(plugins, dataset_name)
     kit = plugins.find("instrument", dataset.instrument)
-    runner = Runner(plugins, dataset, kit, plugins.find("engine", "inprocess"), SnapshotStore(work / "snapshots"))
+    engine = plugins.find("engine", "inprocess")
     order = list(plugins.stages())
     checks = [c for c in plugins.checks().values() if c.after not in RUN_ONLY]
     for defect in defects:
         if defect.after in RUN_ONLY:
             continue
-        repo = runner.build(defect.after).repo
+        repo = built(plugins, dataset, engine, work, defect.after).repo
         holding = [c for c in checks if order.index(c.after) <= order.index(defect.after)]
         with tempfile.TemporaryDirectory(prefix="harness-defects-") as folder:
             fork = Path(folder) / "repo"

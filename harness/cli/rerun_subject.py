@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import HarnessError, UsageError
 from ..plugins import Plugins
+from .built import built
 from .common import all_datasets, find_dataset
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def processed(
         if run or pipeline or where:
             raise UsageError("--run, --pipeline and --where are of a repository", remedy="leave them out")
         dataset = find_dataset(plugins, name)
-        return _request(_built(plugins, dataset, work), plugins.find("instrument", dataset.instrument), dataset)
+        repo = built(plugins, dataset, plugins.find("engine", "inprocess"), work, STAGE).repo
+        return _request(repo, plugins.find("instrument", dataset.instrument), dataset)
     repo = Path(name).absolute()
     with open_repository(repo) as butler:
         if run and pipeline:
@@ -106,18 +108,3 @@ def _request(repo: Path, kit: InstrumentKit, dataset: Dataset) -> PipelineRun:
         progress=lambda _: None,
     )
     return first_run(context)
-
-
-def _built(plugins: Plugins, dataset: Dataset, work: Path) -> Path:
-    """Return the processed repository of a dataset, with the datasets that it needs."""
-    from ..stages.campaign import Campaign, with_needs
-    from ..stages.snapshots import SnapshotStore
-
-    known = all_datasets(plugins) if dataset.needs else {}
-    store = SnapshotStore(work / "snapshots")
-    campaign = Campaign(plugins, with_needs([dataset], known), plugins.find("engine", "inprocess"), store)
-    campaign.stop_after(STAGE)
-    repo = work
-    for runner, stages in campaign.runners():
-        repo = runner.build(stages[-1].name).repo
-    return repo

@@ -158,8 +158,8 @@ def _source(plugins: Plugins, name: str, graph: Path | None, want_graph: bool, w
         return Path(name).absolute(), graph.absolute() if graph else None
     from ..engines.inprocess import InProcessEngine
     from ..engines.qbb import QuantumBackedEngine
-    from ..stages.runner import Runner
-    from ..stages.snapshots import SnapshotStore
+    from ..stages.graph import StageGraph
+    from .built import built
     from .common import find_dataset
 
     dataset = find_dataset(plugins, name)
@@ -167,10 +167,9 @@ def _source(plugins: Plugins, name: str, graph: Path | None, want_graph: bool, w
     want_graph = want_graph and dataset.processing is not None
     # This engine keeps the graph whose outputs the repository then has.
     engine = QuantumBackedEngine() if want_graph else InProcessEngine()
-    runner = Runner(plugins, dataset, kit, engine, SnapshotStore(work.absolute() / "snapshots"))
-    last = runner.graph.stages["roundtrip"].extends
+    last = StageGraph(plugins.stages().values(), kit.applicable(dataset)).stages["roundtrip"].extends
     assert last is not None
-    snapshot = runner.build(last)
+    snapshot = built(plugins, dataset, engine, work, last)
     return snapshot.repo, next(iter(sorted(snapshot.outputs.glob("process*.qg"))), None) if want_graph else graph
 
 

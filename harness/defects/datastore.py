@@ -21,6 +21,14 @@ def file_longer(target: DefectTarget) -> None:
     replace_file(path, path.read_bytes() + bytes(2880))
 
 
+@defect("size-forgotten", found_by="datastore.records-filled", after="calibs")
+def size_forgotten(target: DefectTarget) -> None:
+    """Somebody emptied the recorded size of a bias, to silence a complaint."""
+    identifier, _ = artifact(target, "bias")
+    with target.sql() as db:
+        db.execute("UPDATE file_datastore_records SET file_size=NULL WHERE dataset_id=?", (identifier,))
+
+
 @defect("file-without-dataset", found_by="datastore.no-orphans", after="calibs")
 def file_without_dataset(target: DefectTarget) -> None:
     """A killed process left a file that nothing owns."""
@@ -123,6 +131,7 @@ def checksum_other(target: DefectTarget) -> None:
 DEFECTS: tuple[Defect, ...] = (
     file_deleted,
     file_longer,
+    size_forgotten,
     file_without_dataset,
     formatter_gone,
     record_lost,

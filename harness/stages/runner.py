@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shutil
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -180,7 +181,7 @@ class Runner:
             self.store.discard(*key)
             log = record.folder / "logs" / f"{stage.name}.log" if record else None
             try:
-                with _logging_to(log), self.store.build(*key) as folder:
+                with _logging_to(log), self.store.build(*key) as folder, self._logs_kept(stage, folder):
                     self._run(stage, folder, done, facts, record)
             except HarnessError as error:
                 return self._failed(stage, start, str(error.args[0]), error.remedy), None
@@ -199,6 +200,21 @@ class Runner:
                 return self._failed(stage, start, f"{type(error).__name__}: {error}", remedy), None
             snapshot = Snapshot(self.store.path(*key))
         return StageOutcome(stage, time.perf_counter() - start, facts=snapshot.facts), snapshot
+
+    @contextmanager
+    def _logs_kept(self, stage: Stage, folder: Path) -> Iterator[None]:
+        """Keep the logs of a stage that fails, if they are in its own folder, which goes."""
+        try:
+            yield
+        except HarnessError as error:
+            logs = sorted((folder / "outputs").glob("*.log"))
+            if logs:
+                kept = self.store.root / self.dataset.name / f"failed-{stage.name}"
+                kept.mkdir(exist_ok=True)
+                for log in logs:
+                    shutil.copy(log, kept)
+                error.remedy = error.remedy.replace(str(folder / "outputs"), str(kept))
+            raise
 
     @staticmethod
     def _failed(stage: Stage, start: float, error: str, remedy: str, environment: bool = False) -> StageOutcome:

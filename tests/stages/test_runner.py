@@ -213,3 +213,17 @@ def test_nothing_of_a_snapshot_is_changed_by_those_that_start_from_it(make, reco
     make().execute(run)
     with Butler.from_config(str(run.repos["create"]), writeable=False) as butler:
         assert "grown" not in butler.collections.query("*")
+
+
+def test_the_log_of_a_stage_that_fails_outlives_it(make, small, tmp_path: Path) -> None:
+    def fail(context) -> dict:
+        log = context.log("tool.log")
+        log.write_text("why")
+        raise HarnessError("the tool failed", remedy=f"its log is {log}")
+
+    small.grow = fail
+    with pytest.raises(HarnessError, match="stage grow failed: the tool failed") as caught:
+        make().build("after")
+    log = Path(caught.value.remedy.removeprefix("its log is "))
+    assert log.read_text() == "why"
+    assert log.is_relative_to(tmp_path / "store")

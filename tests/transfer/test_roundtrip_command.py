@@ -65,3 +65,10 @@ def test_wrong_usage_is_one_line(words: list[str], message: str, plugins: Plugin
         invoke(plugins, *(w.format(repo=pristine) for w in words))
     assert "\n" not in str(caught.value)
     assert int(caught.value.exit_code) == 2
+
+
+@pytest.mark.thorough  # it processes two datasets
+def test_a_dataset_that_needs_another_is_carried_with_it(plugins: Plugins, tmp_path: Path) -> None:
+    done = invoke(plugins, "CBP", "--kind", "transfer-from", "--once", "--work", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "pass    transfer-from" in done.output

@@ -37,6 +37,7 @@ FAMILIES = (
     "exposures",
     "sky_records",
     "contents",
+    "vocabulary",
 )
 """The modules that have checks, in the order in which these are listed."""
 

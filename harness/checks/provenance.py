@@ -165,7 +165,7 @@ def quantum_times(context: CheckContext) -> Iterator[Finding]:
 
 @check(
     "provenance.outputs-recorded",
-    title="What the metadata list as outputs exists in the run, and every output is listed by one quantum",
+    title="What metadata list as outputs is in the run, with the quantum's data ID, and each is listed by one quantum",
     after="process",
     needs=COADDS,
     deep=True,
@@ -187,6 +187,15 @@ def outputs_recorded(context: CheckContext) -> Iterator[Finding]:
                 where=item.run,
                 seen=f"no dataset {identifier} in {item.run}",
                 expected="the output that the quantum put",
+                look=_look(item),
+            )
+        elif other := {k: v for k, v in output.data_id.items() if item.data_id.get(k, v) != v}:
+            yield Finding(
+                f"{item.label} {text(item.data_id)} lists the output of another quantum",
+                data_id=item.data_id,
+                where=item.run,
+                seen=f"{output.kind} {text(output.data_id)}",
+                expected=f"outputs of {text({k: item.data_id[k] for k in other})}",
                 look=_look(item),
             )
     if not are_all_quanta(context) or any(q.outputs is None for q in quanta(context) if q.metadata is not None):

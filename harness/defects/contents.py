@@ -58,11 +58,28 @@ def image_cut_within(target: DefectTarget) -> None:
 @defect("logs-exchanged", found_by="provenance.log-names-quantum", after="process")
 def logs_exchanged(target: DefectTarget) -> None:
     """Two quanta have each other's log."""
-    name = _made(target, "_log")
-    first, second = artifact(target, name, 0), artifact(target, name, 1)
-    one_log, other = first[1].read_bytes(), second[1].read_bytes()
+    _exchange(target, _made(target, "_log"))
+
+
+@defect("metadata-exchanged", found_by="provenance.outputs-recorded", after="process")
+def metadata_exchanged(target: DefectTarget) -> None:
+    """Two quanta have each other's metadata."""
+    _exchange(target, _made(target, "_metadata"))
+
+
+@defect("shard-of-another-pixel", found_by="geometry.sky-pixel-contents", after="refcats")
+def shard_of_another_pixel(target: DefectTarget) -> None:
+    """Two shards of the reference catalogue have each other's content."""
+    assert target.dataset.refcat is not None
+    _exchange(target, target.dataset.refcat.name)
+
+
+def _exchange(target: DefectTarget, dataset_type: str) -> None:
+    """Write the content of each of the first two files of a type into the other, with the size on record."""
+    first, second = artifact(target, dataset_type, 0), artifact(target, dataset_type, 1)
+    content, other = first[1].read_bytes(), second[1].read_bytes()
     replace_artifact(target, *first, other)
-    replace_artifact(target, *second, one_log)
+    replace_artifact(target, *second, content)
 
 
 def _made(target: DefectTarget, suffix: str) -> str:
@@ -83,4 +100,6 @@ DEFECTS: tuple[Defect, ...] = (
     metadata_of_other_form,
     image_cut_within,
     logs_exchanged,
+    metadata_exchanged,
+    shard_of_another_pixel,
 )

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from .base import Defect, DefectTarget, defect
-from .tools import association_table, one, raw_run, science_pair
+from .tools import association_table, dataset_type_id, one, raw_run, science_pair
 
 __all__ = ["DEFECTS"]
 
@@ -196,7 +196,36 @@ def exposure_pointing_wrong(target: DefectTarget) -> None:
         db.execute("UPDATE exposure SET tracking_ra = tracking_ra / 15 WHERE instrument=? AND id=?", key)
 
 
+@defect("instrument-twin", found_by="identifiers.instrument-names", after="register")
+def instrument_twin(target: DefectTarget) -> None:
+    """The record of the instrument was copied under another name."""
+    with target.sql() as db:
+        columns = [row[1] for row in db.execute("PRAGMA table_info(instrument)") if row[1] != "name"]
+        names = ", ".join(columns)
+        query = f"INSERT INTO instrument (name, {names}) SELECT ?, {names} FROM instrument WHERE name=?"  # noqa: S608
+        db.execute(query, (f"{target.kit.name}2", target.kit.name))
+
+
+@defect("band-misspelt", found_by="identifiers.values-without-table", after="process")
+def band_misspelt(target: DefectTarget) -> None:
+    """A coadd is in a band that no filter has."""
+    with target.sql() as db:
+        name = one(
+            db,
+            "SELECT t.name FROM dataset_type t JOIN dimension_graph_definition g ON"
+            " g.dimension_graph_id=t.dimensions_key WHERE t.name LIKE '%coadd%' AND g.dimension_name='patch'"
+            " AND EXISTS (SELECT 1 FROM dimension_graph_definition b WHERE b.dimension_graph_id=t.dimensions_key"
+            " AND b.dimension_name='band') AND EXISTS (SELECT 1 FROM dataset d WHERE d.dataset_type_id=t.id)"
+            " ORDER BY t.name",
+        )[0]
+        table, number = association_table(db, name), dataset_type_id(db, name)
+        key = one(db, f"SELECT dataset_id FROM {table} WHERE dataset_type_id=?", number)[0]  # noqa: S608
+        db.execute(f"UPDATE {table} SET band='rr' WHERE dataset_id=?", (key,))  # noqa: S608
+
+
 DEFECTS: tuple[Defect, ...] = (
+    instrument_twin,
+    band_misspelt,
     instrument_limits_outdated,
     filter_in_wrong_band,
     detector_purpose_wrong,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
 from .conventions import believed
 from .members import asked
@@ -60,6 +61,7 @@ def instrument_names(context: CheckContext) -> Iterator[Finding]:
     "identifiers.values-without-table",
     title="Of dimensions without a table of their own, bands, datasets have values that other records give",
     after="process",
+    needs={Capability.COADDS},
     remedy="insert the missing record, or remove the datasets: butler prune-datasets --purge",
 )
 def values_without_table(context: CheckContext) -> Iterator[Finding]:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..instrument.kit import Capability
 from ..verdicts import Check, Finding, check
 from .raws import exposure_detectors, translated
-from .records import by_key, exposures_of_visits, iso, look_datasets, look_record, records
+from .records import by_key, exposures_of_visits, iso, known_instruments, look_datasets, look_record, records
 
 if TYPE_CHECKING:
+    from lsst.daf.butler import DimensionRecord
+
     from .context import CheckContext
 
 __all__ = ["CHECKS", "Span", "overlapping"]
@@ -134,7 +136,7 @@ def within_day(context: CheckContext) -> Iterator[Finding]:
 
 @check(
     "time.day-spans",
-    title="Days last 24 hours, belong to their date and do not overlap",
+    title="Days last 24 hours, belong to their date, begin when the instrument's days do, and do not overlap",
     after="ingest",
     remedy="correct the translator's observing_day_offset, and insert the record with replace=True",
 )
@@ -173,6 +175,17 @@ def day_spans(context: CheckContext) -> Iterator[Finding]:
                 expected=f"24 hours around {date:%Y-%m-%d}",
                 look=look,
             )
+            continue
+        known = _offsets(context, record)
+        if known and all(abs(begin - midnight - o) > 60 * SECOND for o in known):
+            yield Finding(
+                f"day {record.id} does not begin when those of {record.instrument} do",
+                data_id=data_id,
+                where="day_obs.timespan",
+                seen=iso(begin),
+                expected=" or ".join(iso(midnight + o) for o in sorted(known)),
+                look=look,
+            )
     for instrument, items in spans.items():
         for earlier, later in overlapping(items):
             data_id = {"instrument": instrument, "day_obs": later.key}
@@ -184,6 +197,15 @@ def day_spans(context: CheckContext) -> Iterator[Finding]:
                 expected=f"not before {iso(earlier.end)}, the end of {earlier.key}",
                 look=look_record("day_obs", {"instrument": instrument}),
             )
+
+
+def _offsets(context: CheckContext, day: DimensionRecord) -> set[int]:
+    """Return when a day of an installed instrument begins (ns after midnight) by its translator; two if it changes."""
+    kit = known_instruments(context).get(day.instrument)
+    if kit is None:
+        return set()
+    found = (kit.translator.observing_date_to_offset(t) for t in (day.timespan.begin, day.timespan.end))
+    return {round(offset.to_value("s") * SECOND) for offset in found if offset is not None}
 
 
 @check(

@@ -47,6 +47,14 @@ def day_too_long(target: DefectTarget) -> None:
     _shift(target, "day_obs", day, 0, 3600 * SECOND)
 
 
+@defect("day-an-hour-late", found_by="time.day-spans", after="ingest")
+def day_an_hour_late(target: DefectTarget) -> None:
+    """A day's span was computed with another offset."""
+    with target.sql() as db:
+        day = one(db, "SELECT id FROM day_obs WHERE instrument=? ORDER BY id", target.kit.name)[0]
+    _shift(target, "day_obs", day, 3600 * SECOND, 3600 * SECOND)
+
+
 @defect("day-on-other-date", found_by="time.day-spans", after="ingest")
 def day_on_other_date(target: DefectTarget) -> None:
     """A day's span is that of two days later."""
@@ -87,6 +95,7 @@ DEFECTS: tuple[Defect, ...] = (
     exposure_span_short,
     exposure_day_late,
     day_too_long,
+    day_an_hour_late,
     day_on_other_date,
     exposures_overlap,
     visit_span_too_long,

@@ -222,7 +222,7 @@ def _compared(visit: DimensionRecord, exposures: list[DimensionRecord]) -> Itera
             yield name, f"{visit.physical_filter} of {sorted(map(str, values))}", "one filter in all exposures"
     yield "day_obs", visit.day_obs, min(e.day_obs for e in exposures)
     numbers = [e.seq_num for e in exposures if getattr(e, "seq_num", None) is not None]
-    if numbers and getattr(visit, "seq_num", None) is not None:
+    if numbers and hasattr(visit, "seq_num"):
         yield "seq_num", visit.seq_num, min(numbers)
     times = [e.exposure_time for e in exposures]
     if None not in times:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .context import CheckContext
     from .rows import DatasetTypeRow
 
-__all__ = ["Described", "Member", "asked", "describe", "described", "members", "since", "within"]
+__all__ = ["BATCH", "Described", "Member", "asked", "describe", "described", "members", "since", "within"]
 
 BATCH = 500
 """Datasets that are described with one statement."""

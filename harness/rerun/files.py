@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
+import uuid
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ..checks.members import BATCH
+from ..checks.tables import Tables
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
@@ -46,17 +51,19 @@ def listing(root: Path, *, database: bool = False) -> Listing:
     """
     out: dict[str, tuple[int | str, ...]] = {}
     start = str(root)
-    for folder, _, names in os.walk(start):
-        for name in names:
-            path = f"{folder}/{name}"
-            if folder == start and ".sqlite3" in name and not (database and name.endswith(".sqlite3")):
-                continue
-            if folder == start:  # database and configuration
-                with open(path, "rb") as stream:  # noqa: PTH123 - as below
-                    out[name] = (hashlib.file_digest(stream, "blake2b").hexdigest(),)
-                continue
-            status = os.stat(path, follow_symlinks=False)  # noqa: PTH116 - some thousands of files
-            out[path[len(start) + 1 :]] = (status.st_ino, status.st_mtime_ns, status.st_size)
+    folders = [start]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif folder != start:
+                    status = entry.stat(follow_symlinks=False)
+                    out[entry.path[len(start) + 1 :]] = (status.st_ino, status.st_mtime_ns, status.st_size)
+                elif ".sqlite3" not in entry.name or (database and entry.name.endswith(".sqlite3")):
+                    with open(entry.path, "rb") as stream:  # noqa: PTH123 - database and configuration
+                        out[entry.name] = (hashlib.file_digest(stream, "blake2b").hexdigest(),)
     return out
 
 
@@ -76,13 +83,18 @@ def recorded(butler: Butler, ids: Iterable[str]) -> dict[str, int]:
         Size on record (bytes; negative if there is none, or if the dataset is a part of the file) by path below
         the root.
     """
-    out: dict[str, int] = {}
-    datastore = butler._datastore  # as in `harness.transfer.capture`: the public methods ask for one at a time
-    for data in datastore.export_records(butler.get_many_datasets(sorted(ids))).values():
-        for by_table in data.records.values():
-            for info in (i for infos in by_table.values() for i in infos):
-                path, _, part = info.path.partition("#")
-                out[path] = -1 if part else info.file_size
+    import sqlalchemy
+
+    data, out = Tables(butler), dict[str, int]()
+    for table, _ in data.datastores.values():
+        if table not in data.names:
+            continue
+        clause = data.table(table, "dataset_id", "path", "file_size")
+        for some in itertools.batched(sorted(map(uuid.UUID, ids)), BATCH):
+            statement = sqlalchemy.select(clause.c.path, clause.c.file_size).where(clause.c.dataset_id.in_(some))
+            for recorded_path, size in data.stream(statement):
+                path, _, part = recorded_path.partition("#")
+                out[path] = -1 if part else size
     return out
 
 

@@ -67,10 +67,12 @@ def changed_types(repo: Path, copy: Path) -> set[str] | None:
         names = dict(_union(connection, "SELECT id, name FROM {}.dataset_type"))
         types: set[str | None] = set()
         for table in tables:
-            columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info('{table}')")]
-            rows = _differing(connection, table)
-            if not rows or table in READ_ANYWAY or table.startswith("dimension_graph"):
+            if table in READ_ANYWAY or table.startswith("dimension_graph"):
                 continue
+            rows = _differing(connection, table)
+            if not rows:
+                continue
+            columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info('{table}')")]
             if table == "dataset_type":
                 types.update(row[columns.index("name")] for row in rows)
             elif "dataset_type_id" in columns:
@@ -102,8 +104,9 @@ def _union(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, An
 
 def _differing(connection: sqlite3.Connection, table: str) -> list[tuple[Any, ...]]:
     """Return the rows that only one of both has."""
-    out: list[tuple[Any, ...]] = []
-    for one, other in (("main", "old"), ("old", "main")):
-        query = f'SELECT * FROM {one}."{table}" EXCEPT SELECT * FROM {other}."{table}"'  # noqa: S608 - names of tables
-        out += connection.execute(query)
+    old, new = f'old."{table}"', f'main."{table}"'
+    out: list[tuple[Any, ...]] = list(connection.execute(f"SELECT * FROM {new} EXCEPT SELECT * FROM {old}"))  # noqa: S608 - names of tables
+    counts = f"SELECT (SELECT count(*) FROM {new}) = (SELECT count(*) FROM {old})"  # noqa: S608
+    if out or connection.execute(counts).fetchone() != (1,):
+        out += connection.execute(f"SELECT * FROM {old} EXCEPT SELECT * FROM {new}")  # noqa: S608
     return out

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..checks.rows import DatasetTypeRow
 
-__all__ = ["MISSING", "capture", "file_digest"]
+__all__ = ["MISSING", "capture", "file_digest", "located"]
 
 MISSING = "missing"
 """Digest of an artifact that the datastore has a record of, but that is not there."""
@@ -75,7 +75,8 @@ def capture(
     data = Tables(butler)
     _members(data, by_type, tables)
     _certifications(data, by_type, tables["certification"])
-    _artifacts(data, tables["dataset"], tables["artifact"], hashes)
+    wanted = _wanted(data.dataset_types.values(), by_type)
+    _artifacts(data, wanted, tables["dataset"], tables["artifact"], hashes)
     if since is not None:
         _keep(*since, tables)
         elements, dimensions = dict(since[0].elements), {**since[0].dimensions, **dimensions}
@@ -187,25 +188,37 @@ def _wanted(
     return {kind.id: (kind.name, by_type[kind.name]) for kind in kinds if kind.name in by_type}
 
 
-def _artifacts(data: Tables, datasets: Collection[Key], table: Table, hashes: bool) -> None:
-    """Read the datastore's records of datasets, and the files that they name."""
-    from lsst.resources import ResourcePath
+def _artifacts(data: Tables, kinds: Iterable[int], datasets: Collection[Key], table: Table, hashes: bool) -> None:
+    """Read the datastore's records of datasets of some types, and the files that they name."""
+    import sqlalchemy
 
     digests: dict[str, tuple[int, str]] = {}
     columns = ("dataset_id", "component", "path", "formatter", "storage_class", "file_size")
     for records, root in data.datastores.values():
         if records not in data.names:
             continue  # a repository that has never been written to has no table of them yet
-        for identifier, component, where, formatter, storage_class, size in data.select(records, *columns):
+        clause, dataset = data.table(records, *columns), data.table("dataset", "id", "dataset_type_id")
+        statement = (
+            sqlalchemy.select(*clause.columns)
+            .select_from(clause.join(dataset, dataset.c.id == clause.c.dataset_id))
+            .where(dataset.c.dataset_type_id.in_(list(kinds)))
+        )
+        for identifier, component, where, formatter, storage_class, size in data.stream(statement):
             if (str(identifier),) not in datasets:
                 continue
             known = digests.get(where) or ((size, "") if not hashes else None)
             if known is None:
-                path = ResourcePath(where, forceAbsolute=False)
-                known = file_digest(path if path.isabs() or root is None else root.join(path))
-                digests[where] = known
+                known = digests[where] = file_digest(located(where, root))
             part = "" if component == NO_COMPONENT else component
             table[str(identifier), part] = (formatter, storage_class, *known)
+
+
+def located(path: str, root: ResourcePath | None) -> ResourcePath:
+    """Return where the file of a record is: below the root of its datastore, or where it was ingested."""
+    from lsst.resources import ResourcePath
+
+    uri = ResourcePath(path, forceAbsolute=False, forceDirectory=False)
+    return uri if uri.isabs() or root is None else root.join(uri)
 
 
 _DIGESTS: dict[tuple[int, int, int, int], str] = {}
@@ -218,6 +231,11 @@ Forks and imports share inodes by hard links: of all states of a run each file i
 def file_digest(uri: ResourcePath) -> tuple[int, str]:
     """Return size (bytes) and digest of an artifact, or of a member of a zip archive."""
     try:
+        if uri.isLocal and not uri.fragment:
+            status = os.stat(uri.ospath)  # noqa: PTH116 - of thousands of files, most of which are known
+            known = _DIGESTS.get((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+            if known is not None:
+                return status.st_size, known
         with uri.as_local() as local, open(local.ospath, "rb") as stream:  # noqa: PTH123
             if uri.fragment.startswith("zip-path="):
                 with zipfile.ZipFile(stream) as archive, archive.open(uri.fragment.partition("=")[2]) as member:
@@ -225,8 +243,6 @@ def file_digest(uri: ResourcePath) -> tuple[int, str]:
                 return len(content), hashlib.blake2b(content, digest_size=20).hexdigest()
             status = os.fstat(stream.fileno())
             key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-            if uri.isLocal and key in _DIGESTS:
-                return status.st_size, _DIGESTS[key]
             digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
             if uri.isLocal:
                 _DIGESTS[key] = digest

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .capture import MISSING
+from ..checks.members import BATCH
+from ..checks.tables import NO_COMPONENT, Tables
+from .capture import MISSING, located
 from .state import Key, RepositoryState
 
 if TYPE_CHECKING:
     from lsst.daf.butler import Butler
+    from lsst.resources import ResourcePath
 
 __all__ = ["ANYTHING", "VOLATILE", "content_digest", "content_digests", "with_contents"]
 
@@ -43,22 +48,30 @@ def content_digests(butler: Butler, ids: Iterable[str]) -> dict[Key, str]:
         `~harness.transfer.state.RepositoryState`. Two datasets with equal digests differ in their
         provenance and time of writing at most.
     """
+    import sqlalchemy
+
+    data = Tables(butler)
+    wanted = sorted(uuid.UUID(id_) for id_ in ids)
     out: dict[Key, str] = {}
-    for ref in butler.get_many_datasets(sorted(ids)):
-        try:
-            uris = butler.getURIs(ref)
-        except FileNotFoundError:
-            continue  # in no datastore: the table ``artifact`` has no row either
-        parts = {"": uris.primaryURI} if uris.primaryURI is not None else uris.componentURIs
-        for component, uri in parts.items():
-            if not uri.exists():
-                out[str(ref.id), component] = MISSING
-            elif ref.datasetType.storageClass_name in VOLATILE:
-                out[str(ref.id), component] = ANYTHING
-            else:
-                with uri.as_local() as local:
-                    out[str(ref.id), component] = content_digest(Path(local.ospath))
+    for table, root in data.datastores.values():
+        if table not in data.names:
+            continue
+        clause = data.table(table, "dataset_id", "component", "path", "storage_class")
+        for some in itertools.batched(wanted, BATCH):
+            statement = sqlalchemy.select(*clause.columns).where(clause.c.dataset_id.in_(some))
+            for identifier, component, path, storage_class in data.stream(statement):
+                key = (str(identifier), "" if component == NO_COMPONENT else component)
+                out[key] = _digest(located(path, root), storage_class)
     return out
+
+
+def _digest(uri: ResourcePath, storage_class: str) -> str:
+    if not uri.exists():
+        return MISSING
+    if storage_class in VOLATILE:
+        return ANYTHING
+    with uri.as_local() as local:
+        return content_digest(Path(local.ospath))
 
 
 def with_contents(state: RepositoryState, digests: Mapping[Key, str]) -> RepositoryState:

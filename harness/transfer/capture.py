@@ -62,17 +62,13 @@ def capture(
             if element.has_own_table and since is None:
                 _records(butler, element, tables["record"], elements, dimensions)
         by_type = _collections(butler, tables["collection"], tables["chain"])
-        for dataset_type in butler.registry.queryDatasetTypes():
-            name = dataset_type.name
-            tables["dataset-type"][name,] = (
-                tuple(dataset_type.dimensions.names),
-                dataset_type.storageClass_name,
-                dataset_type.isCalibration(),
-            )
-            dimensions[name] = tuple(dataset_type.dimensions.required)
-            if since is not None and name not in since[1]:
-                by_type.pop(name, None)
     data = Tables(butler)
+    for kind in data.dataset_types.values():
+        names = tuple(butler.dimensions.conform(kind.dimensions).names)
+        tables["dataset-type"][kind.name,] = (names, kind.storage_class, kind.calibs_table is not None)
+        dimensions[kind.name] = kind.dimensions
+        if since is not None and kind.name not in since[1]:
+            by_type.pop(kind.name, None)
     _members(data, by_type, tables)
     _certifications(data, by_type, tables["certification"])
     wanted = _wanted(data.dataset_types.values(), by_type)

@@ -78,9 +78,8 @@ def build_records(info: Properties | ObservationInfo) -> ExposureRecords:
 
     begin, end = info.datetime_begin.tai, info.datetime_end.tai
     _check_times(begin, end)
-    # Longitude and latitude from one representation: the attributes ra, dec, az and alt make one each.
-    radec = None if info.tracking_radec is None else info.tracking_radec.icrs.spherical
-    altaz = None if info.altaz_begin is None else info.altaz_begin.spherical
+    radec = None if info.tracking_radec is None else _degrees(info.tracking_radec, "icrs")
+    altaz = None if info.altaz_begin is None else _degrees(info.altaz_begin, "altaz")
     on_sky = info.boresight_rotation_coord == "sky" and info.boresight_rotation_angle is not None
     counter = info.observation_counter
     instrument = info.instrument
@@ -101,17 +100,27 @@ def build_records(info: Properties | ObservationInfo) -> ExposureRecords:
         "seq_end": info.group_counter_end if info.group_counter_end is not None else counter,
         "target_name": info.object,
         "science_program": info.science_program,
-        "tracking_ra": None if radec is None else wrap_degrees(float(radec.lon.degree)),
-        "tracking_dec": None if radec is None else float(radec.lat.degree),
+        "tracking_ra": None if radec is None else wrap_degrees(radec[0]),
+        "tracking_dec": None if radec is None else radec[1],
         "sky_angle": float(info.boresight_rotation_angle.degree) if on_sky else None,
-        "azimuth": None if altaz is None else wrap_degrees(float(altaz.lon.degree)),
-        "zenith_angle": None if altaz is None else 90.0 - float(altaz.lat.degree),
+        "azimuth": None if altaz is None else wrap_degrees(altaz[0]),
+        "zenith_angle": None if altaz is None else 90.0 - altaz[1],
         "has_simulated": bool(info.has_simulated_content),
         "can_see_sky": info.can_see_sky,
         "timespan": Timespan(begin, end),  # an exposure without length becomes an instant, which isn't empty
     }
     day = {"instrument": instrument, "id": info.observing_day, "timespan": _day_span(info)}
     return ExposureRecords(day, {"instrument": instrument, "name": group}, exposure)
+
+
+def _degrees(place: Any, frame: str) -> tuple[float, float]:
+    """Return longitude and latitude of coordinates in a frame (degrees).
+
+    Of what is in the frame already they are taken as they are: astropy would make a new representation for each.
+    """
+    there = place if place.name == frame else place.transform_to(frame)
+    data = there.data if hasattr(there.data, "lon") else there.spherical
+    return float(data.lon.degree), float(data.lat.degree)
 
 
 def _seconds(quantity: Any) -> float | None:

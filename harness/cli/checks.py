@@ -34,6 +34,8 @@ def command(plugins: Plugins, check_id: str | None, family: str | None) -> None:
     click.echo(f"\nholds after stage  {item.after}")
     if item.needs:
         click.echo(f"needs capability   {', '.join(sorted(item.needs))}")
+    if item.deep:
+        click.echo("in an audit        only with --deep or --sample: it opens files")
     if item.upstream:
         click.echo(f"upstream           {item.upstream}")
     found = [d for d in plugins.defects().values() if d.found_by == item.id]

@@ -47,6 +47,8 @@ def test_a_check_is_explained(harness, plugins) -> None:
     assert check.title in out
     assert " ".join(check.rationale.split()) in " ".join(out.split())
     assert "visit-region-shrunk" in out, "the defect that proves it"
+    assert "--deep" not in out
+    assert "only with --deep" in harness("checks", "quality.psf-size").out
 
 
 def test_defects_and_datasets(harness, plugins) -> None:

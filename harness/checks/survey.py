@@ -71,6 +71,8 @@ class Files:
         Recorded sizes (bytes); -1 where there is none.
     plain : `bool`
         Whether no path has a fragment or leads out of the datastore.
+    empty : `~collections.Counter` [`str`]
+        How many records have no ``file_size`` and no ``checksum``.
     """
 
     ways: Counter[tuple[Any, ...]]
@@ -80,6 +82,7 @@ class Files:
     keys: NDArray[Any]
     sizes: NDArray[Any]
     plain: bool
+    empty: Counter[str] = dataclasses.field(default_factory=Counter)
 
     @property
     def owned(self) -> bool:
@@ -185,6 +188,7 @@ def _survey(context: CheckContext, name: str) -> Files:
     for batch in data.batches(statement):
         kinds, runs, paths, components, formatters, storages, checksums, recorded = zip(*batch, strict=True)
         out.ways.update(zip(kinds, runs, components, formatters, storages, strict=True))
+        out.empty.update(file_size=recorded.count(None), checksum=checksums.count(None))
         _paths(out, paths, runs, formatters, folders)
         if not _tidy({c for c in checksums if c is not None}):
             out.clean.discard("checksum")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from .common import quiet
 
 if TYPE_CHECKING:
     from ..audit.running import Progress
@@ -92,7 +93,7 @@ def command(
     for file in (output, plan):
         _outside(file, repo)
     plugins = installed(context)
-    with progress_display(plain) as progress:
+    with progress_display(plain) as progress, quiet():
         report = audit(repo, plugins.checks(), plugins.instruments(), request, baseline=accepted, progress=progress)
     broken, shown = plugins.quarantined, limit or SHOWN
     if form == "text":

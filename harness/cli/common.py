@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from ..datasets.manifest import Dataset
     from ..plugins import Plugins
 
-__all__ = ["all_datasets", "find_dataset", "print_table", "work_option"]
+__all__ = ["all_datasets", "find_dataset", "print_table", "quiet", "work_option"]
 
 BUILTIN = "builtin"
 """The harness's own plugin."""
@@ -112,3 +114,15 @@ def print_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out the middleware's own messages, where findings or logs say what matters."""
+    log = logging.getLogger("lsst")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

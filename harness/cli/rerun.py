@@ -14,7 +14,7 @@ import click
 
 from ..errors import UsageError, nearest
 from ..plugins import Plugins
-from .common import print_table, work_option
+from .common import print_table, quiet, work_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +104,7 @@ def _matrix(
 
     console = Console(stderr=form == "json")
     outcomes: list[CellOutcome] = []
-    with _folder(work, keep) as folder, _quiet():
+    with _folder(work, keep) as folder, quiet():
         first = processed(plugins, name, *options, work)
         matrix = Matrix(first, folder, fork_repository, keep=keep)
         if form == "text":
@@ -137,17 +137,3 @@ def _folder(work: Path, keep: bool) -> Iterator[Path]:
     finally:
         if not keep and not any(folder.glob("*/repo")):
             shutil.rmtree(folder)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out the middleware's own messages: what matters is in the logs of the invocations."""
-    import logging
-
-    log = logging.getLogger("lsst")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

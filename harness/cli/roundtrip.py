@@ -12,7 +12,7 @@ import click
 
 from ..errors import UsageError, nearest
 from ..plugins import Plugins
-from .common import print_table, work_option
+from .common import print_table, quiet, work_option
 
 if TYPE_CHECKING:
     from ..transfer.kinds import Kind
@@ -120,16 +120,8 @@ def _outcomes(kinds: Iterable[Kind], trip: Trip, once: bool) -> Iterator[Outcome
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """Make a folder for the targets; the middleware's own messages are left out, as findings say it all."""
-    import logging
-
-    log = logging.getLogger("lsst")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        with tempfile.TemporaryDirectory(prefix="harness-roundtrip-") as folder:
-            yield Path(folder)
-    finally:
-        log.setLevel(level)
+    with quiet(), tempfile.TemporaryDirectory(prefix="harness-roundtrip-") as folder:
+        yield Path(folder)
 
 
 def _plan(source: Path, folder: Path, graph: Path | None, universe: int | None, query: _Query) -> Trip:

@@ -81,7 +81,16 @@ def visit_name_duplicate(target: DefectTarget) -> None:
         db.execute("UPDATE visit SET name=? WHERE instrument=? AND id=?", key)
 
 
+@defect("visit-number-lost", found_by="visits.fields", after="visits")
+def visit_number_lost(target: DefectTarget) -> None:
+    """A visit has no sequence number, which its exposure has."""
+    with target.sql() as db:
+        key = (target.kit.name, _visit(db, target))
+        db.execute("UPDATE visit SET seq_num=NULL WHERE instrument=? AND id=?", key)
+
+
 DEFECTS: tuple[Defect, ...] = (
+    visit_number_lost,
     visit_membership_lost,
     exposure_in_two_visits,
     dark_in_visit,
